@@ -1,0 +1,301 @@
+//! Reads a configuration from environment variables.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::alert_config::Disabled;
+use super::{AlertConfigBuilder, ConfigFault, Destination};
+
+const PREFIX: &str = "SLACK_ALERT_";
+const KNOWN: [&str; 13] = [
+    "WEBHOOK_URL",
+    "BOT_TOKEN",
+    "CHANNEL",
+    "API_URL",
+    "SERVICE",
+    "ENVIRONMENT",
+    "RELEASE",
+    "SLOW_AFTER",
+    "CANCELLED_AFTER",
+    "CLOSE_AFTER",
+    "IGNORE_PATHS",
+    "DRY_RUN",
+    "ENABLED",
+];
+
+/// Reads variables, given as names and values.
+pub(super) fn read(variables: impl Iterator<Item = (String, String)>) -> AlertConfigBuilder {
+    // An empty variable is how many tools unset one.
+    let variables: BTreeMap<String, String> =
+        variables.filter(|(_, value)| !value.trim().is_empty()).collect();
+    let mut reader = Reader { builder: AlertConfigBuilder::empty(), variables };
+    reader.warn_of_unknown();
+    reader.destination();
+    reader.settings();
+    reader.builder
+}
+
+struct Reader {
+    builder: AlertConfigBuilder,
+    variables: BTreeMap<String, String>,
+}
+
+impl Reader {
+    fn get(&self, name: &str) -> Option<String> {
+        self.variables.get(&format!("{PREFIX}{name}")).map(|value| value.trim().to_owned())
+    }
+
+    fn fault(&mut self, name: &str, problem: impl Into<String>) {
+        self.builder.faults.push(ConfigFault::new(format!("{PREFIX}{name}"), problem));
+    }
+
+    fn destination(&mut self) {
+        if self.flag("DRY_RUN") == Some(true) {
+            self.builder.destinations.push((Destination::log(), false));
+            return;
+        }
+        let found = self.destination_at(PREFIX) || self.destination_at("SLACK_");
+        if !found {
+            self.builder.disabled = Some(Disabled::NoDestination);
+        }
+    }
+
+    /// Whether any variable of this level is set.
+    fn destination_at(&mut self, prefix: &str) -> bool {
+        let name = |suffix: &str| format!("{prefix}{suffix}");
+        let get = |suffix: &str| self.variables.get(&name(suffix)).cloned();
+        let (webhook, token) = (get("WEBHOOK_URL"), get("BOT_TOKEN"));
+        let (channel, api) = (get("CHANNEL"), get("API_URL"));
+        match (webhook, token) {
+            (Some(_), Some(_)) => self.builder.faults.push(ConfigFault::new(
+                format!("{prefix}WEBHOOK_URL and {prefix}BOT_TOKEN"),
+                "are both set; keep one of them",
+            )),
+            (Some(url), None) => {
+                let destination = Destination::named_webhook(&name("WEBHOOK_URL"), &url);
+                self.builder.destinations.push((destination, false));
+            }
+            (None, Some(token)) => {
+                let (token_name, channel_name) = (name("BOT_TOKEN"), name("CHANNEL"));
+                let channel = channel.unwrap_or_default();
+                let settings = (token_name.as_str(), channel_name.as_str());
+                let mut destination = Destination::named_bot(settings, &token, channel);
+                if let Some(api) = api {
+                    destination = destination.named_api_url(&name("API_URL"), &api);
+                }
+                self.builder.destinations.push((destination, false));
+            }
+            (None, None) if prefix == PREFIX && (channel.is_some() || api.is_some()) => {
+                self.builder.faults.push(ConfigFault::new(
+                    name("BOT_TOKEN"),
+                    "is not set, but its channel or API URL is",
+                ));
+            }
+            (None, None) => return false,
+        }
+        true
+    }
+
+    fn settings(&mut self) {
+        self.builder.service = self.get("SERVICE");
+        self.builder.environment = self.get("ENVIRONMENT");
+        self.builder.release = self.get("RELEASE");
+        if let Some(threshold) = self.duration("SLOW_AFTER") {
+            self.builder.rules.slow_after = threshold;
+        }
+        self.builder.rules.cancelled_after = self.duration("CANCELLED_AFTER");
+        if let Some(quiet) = self.duration("CLOSE_AFTER") {
+            self.builder.policy.close_after = quiet;
+        }
+        if let Some(paths) = self.get("IGNORE_PATHS") {
+            for path in paths.split(',').map(str::trim).filter(|path| !path.is_empty()) {
+                if path.starts_with('/') {
+                    self.builder.rules.ignore.paths.push(path.to_owned());
+                } else {
+                    self.fault("IGNORE_PATHS", "must be paths that begin with /");
+                }
+            }
+        }
+        if let Some(enabled) = self.flag("ENABLED") {
+            self.builder.enabled = enabled;
+        }
+    }
+
+    fn duration(&mut self, name: &str) -> Option<Duration> {
+        let value = self.get(name)?;
+        match humantime::parse_duration(&value) {
+            Ok(duration) if !duration.is_zero() => Some(duration),
+            Ok(_) => {
+                self.fault(name, "must be more than zero");
+                None
+            }
+            Err(_) => {
+                self.fault(name, "is no duration; write 500ms, 2s or 1m");
+                None
+            }
+        }
+    }
+
+    fn flag(&mut self, name: &str) -> Option<bool> {
+        match self.get(name)?.to_ascii_lowercase().as_str() {
+            "1" | "true" | "yes" | "on" => Some(true),
+            "0" | "false" | "no" | "off" => Some(false),
+            _ => {
+                let problem = "must be true or false";
+                let known = ConfigFault::new(format!("{PREFIX}{name}"), problem);
+                if !self.builder.faults.contains(&known) {
+                    self.builder.faults.push(known);
+                }
+                None
+            }
+        }
+    }
+
+    fn warn_of_unknown(&mut self) {
+        for name in self.variables.keys() {
+            let Some(suffix) = name.strip_prefix(PREFIX) else { continue };
+            if KNOWN.contains(&suffix) {
+                continue;
+            }
+            let nearest = KNOWN.iter().min_by_key(|known| distance(known, suffix));
+            let hint = nearest
+                .filter(|known| distance(known, suffix) <= 1 + suffix.len() / 3)
+                .map(|known| format!("; did you mean {PREFIX}{known}?"))
+                .unwrap_or_default();
+            let shown: String = name.chars().take(80).collect();
+            self.builder.warnings.push(format!("{shown} is not known and has no effect{hint}"));
+        }
+    }
+}
+
+/// How many letters have to be changed, added or left out.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        let mut next = vec![left];
+        for (y, above) in b.iter().zip(row.iter().skip(1)) {
+            let cost = diagonal + usize::from(x != *y);
+            diagonal = *above;
+            left = cost.min(above + 1).min(left + 1);
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ConfigError;
+
+    fn with(variables: &[(&str, &str)]) -> AlertConfigBuilder {
+        read(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    fn faults(error: &ConfigError) -> Vec<&str> {
+        error.faults().iter().map(super::ConfigFault::setting).collect()
+    }
+
+    const HOOK: &str = "https://hooks.slack.com/services/T0/B0/canary77";
+
+    #[test]
+    fn nothing_set_is_disabled_and_no_error() {
+        let config = with(&[("PATH", "/bin"), ("SLACK_ALERT_WEBHOOK_URL", "")]).build().unwrap();
+        assert_eq!(config.disabled, Some(Disabled::NoDestination));
+    }
+
+    #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+    #[test]
+    fn long_names_win_over_short_ones() {
+        let config = with(&[
+            ("SLACK_ALERT_BOT_TOKEN", "xoxb-1"),
+            ("SLACK_ALERT_CHANNEL", "C1"),
+            ("SLACK_WEBHOOK_URL", HOOK),
+        ]);
+        assert_eq!(config.build().unwrap().destinations[0].name, "bot");
+        let config = with(&[("SLACK_WEBHOOK_URL", HOOK), ("SLACK_ALERT_SERVICE", "shop")]);
+        let config = config.build().unwrap();
+        assert_eq!(config.destinations[0].name, "webhook");
+        assert_eq!(config.identity.service(), "shop");
+        let config = with(&[("SLACK_CHANNEL", "C1")]).build().unwrap();
+        assert_eq!(config.disabled, Some(Disabled::NoDestination));
+    }
+
+    #[test]
+    fn every_fault_is_named_at_once_without_the_secret() {
+        let error = with(&[
+            ("SLACK_ALERT_WEBHOOK_URL", "http://hooks.slack.com/services/canary77"),
+            ("SLACK_ALERT_SLOW_AFTER", "fast"),
+            ("SLACK_ALERT_CLOSE_AFTER", "0s"),
+            ("SLACK_ALERT_IGNORE_PATHS", "/ok, healthz"),
+            ("SLACK_ALERT_ENABLED", "maybe"),
+        ])
+        .build()
+        .unwrap_err();
+        assert_eq!(
+            faults(&error),
+            [
+                "SLACK_ALERT_SLOW_AFTER",
+                "SLACK_ALERT_CLOSE_AFTER",
+                "SLACK_ALERT_IGNORE_PATHS",
+                "SLACK_ALERT_ENABLED",
+                "SLACK_ALERT_WEBHOOK_URL",
+            ]
+        );
+        assert!(!format!("{error} {error:?}").contains("canary77"));
+    }
+
+    #[test]
+    fn both_kinds_or_half_a_bot_are_errors() {
+        let both = with(&[("SLACK_WEBHOOK_URL", HOOK), ("SLACK_BOT_TOKEN", "xoxb-1")]);
+        assert_eq!(faults(&both.build().unwrap_err()), ["SLACK_WEBHOOK_URL and SLACK_BOT_TOKEN"]);
+        let no_channel = with(&[("SLACK_ALERT_BOT_TOKEN", "xoxb-1")]);
+        assert_eq!(faults(&no_channel.build().unwrap_err()), ["SLACK_ALERT_CHANNEL"]);
+        let no_token = with(&[("SLACK_ALERT_CHANNEL", "C1")]);
+        assert_eq!(faults(&no_token.build().unwrap_err()), ["SLACK_ALERT_BOT_TOKEN"]);
+    }
+
+    #[test]
+    fn a_misspelt_name_is_said_with_the_nearest_one() {
+        let builder = with(&[("SLACK_ALERT_SLOW_AFTR", "2s"), ("SLACK_ALERT_XYZ", "1")]);
+        assert_eq!(
+            builder.warnings,
+            [
+                "SLACK_ALERT_SLOW_AFTR is not known and has no effect; did you mean \
+                 SLACK_ALERT_SLOW_AFTER?",
+                "SLACK_ALERT_XYZ is not known and has no effect",
+            ]
+        );
+    }
+
+    #[test]
+    fn settings_are_read_and_setters_override_them() {
+        let variables = [
+            ("SLACK_ALERT_DRY_RUN", "1"),
+            ("SLACK_ALERT_SLOW_AFTER", "1m 30s"),
+            ("SLACK_ALERT_IGNORE_PATHS", "/healthz, /metrics"),
+        ];
+        let config = with(&variables).build().unwrap();
+        assert_eq!(config.destinations[0].name, "log");
+        assert_eq!(config.rules.slow_after, Duration::from_secs(90));
+        assert_eq!(config.rules.ignore.paths, ["/healthz", "/metrics"]);
+        let config = with(&variables).slow_after(Duration::from_secs(2)).build().unwrap();
+        assert_eq!(config.rules.slow_after, Duration::from_secs(2));
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_is_read_or_refused(
+            name in proptest::sample::select(KNOWN.to_vec()),
+            value in "\\PC{0,30}",
+        ) {
+            let _ = with(&[(&format!("{PREFIX}{name}"), &value)]).build();
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Settings: the builder, the environment, and what is checked of them.
+
+mod alert_config;
+mod builder;
+mod destination;
+mod env;
+mod error;
+mod route_config;
+
+pub use alert_config::AlertConfig;
+pub use builder::AlertConfigBuilder;
+pub use destination::Destination;
+pub use error::{ConfigError, ConfigFault};
+pub use route_config::RouteConfig;
+
+pub(crate) use alert_config::Disabled;

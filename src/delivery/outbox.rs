@@ -1,0 +1,122 @@
+//! [`Outbox`]: decides when each destination is told. No clock, no I/O.
+
+use std::time::{Duration, Instant};
+
+use crate::incident::{Action, DestinationIndex, Subject};
+
+use super::DeliveryError;
+use super::lane::{Dispatch, Health, LATE_AFTER, Lane, Verdict};
+
+/// Decides when each destination is told: a lane for each, so that a dead one
+/// delays none of the others. At most one action per subject is pending in a
+/// lane, and at most one attempt is under way.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    lanes: Vec<Lane>,
+    random: fastrand::Rng,
+}
+
+impl Outbox {
+    pub(crate) fn new(destinations: usize, seed: u64) -> Self {
+        Outbox {
+            lanes: (0..destinations).map(|_| Lane::new()).collect(),
+            random: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// Takes an action of the engine.
+    pub(crate) fn push(&mut self, now: Instant, action: Action) {
+        if let Some(lane) = self.lanes.get_mut(action.destination) {
+            lane.push(now, action);
+        }
+    }
+
+    /// What a destination can be told now.
+    pub(crate) fn poll(
+        &mut self,
+        now: Instant,
+        destination: DestinationIndex,
+        is_edit: impl Fn(Subject) -> bool,
+    ) -> Option<Dispatch> {
+        self.lanes.get_mut(destination)?.poll(now, is_edit)
+    }
+
+    /// There was nothing to say about a subject after all.
+    pub(crate) fn skip(&mut self, destination: DestinationIndex, subject: Subject) {
+        if let Some(lane) = self.lanes.get_mut(destination) {
+            lane.skip(subject);
+        }
+    }
+
+    /// An attempt came to an end.
+    pub(crate) fn done(
+        &mut self,
+        now: Instant,
+        destination: DestinationIndex,
+        result: Result<(), &DeliveryError>,
+    ) -> Verdict {
+        let random = self.random.f64();
+        match self.lanes.get_mut(destination) {
+            Some(lane) => lane.done(now, result, random),
+            None => Verdict::Again,
+        }
+    }
+
+    /// A message went out past the lanes, such as a test.
+    pub(crate) fn charge(&mut self, now: Instant, destination: DestinationIndex) {
+        if let Some(lane) = self.lanes.get_mut(destination) {
+            lane.charge(now);
+        }
+    }
+
+    /// Whether something that waits can still go, or come back, by `deadline`.
+    pub(crate) fn can_progress_by(
+        &self,
+        destination: DestinationIndex,
+        deadline: Instant,
+        is_edit: impl Fn(Subject) -> bool,
+    ) -> bool {
+        let lane = self.lanes.get(destination);
+        lane.is_some_and(|lane| lane.can_progress_by(deadline, is_edit))
+    }
+
+    /// A probe came to an end.
+    pub(crate) fn probed(&mut self, now: Instant, destination: DestinationIndex, works: bool) {
+        if let Some(lane) = self.lanes.get_mut(destination) {
+            lane.probed(now, works);
+        }
+    }
+
+    /// When [`poll`](Outbox::poll) has something to do for a destination, or
+    /// it will count as down.
+    pub(crate) fn deadline(
+        &self,
+        now: Instant,
+        destination: DestinationIndex,
+        is_edit: impl Fn(Subject) -> bool,
+    ) -> Option<Instant> {
+        let lane = self.lanes.get(destination)?;
+        let down_at = lane.down_at().filter(|at| *at > now);
+        [lane.deadline(is_edit), down_at].into_iter().flatten().min()
+    }
+
+    pub(crate) fn health(&self, now: Instant, destination: DestinationIndex) -> Health {
+        self.lanes.get(destination).map_or(Health::Ready, |lane| lane.health(now))
+    }
+
+    /// Whether a fallback shall speak in this destination's place.
+    pub(crate) fn is_down(&self, now: Instant, destination: DestinationIndex) -> bool {
+        self.lanes.get(destination).is_some_and(|lane| lane.is_down(now))
+    }
+
+    /// How long something has been undelivered, once that is worth a warning.
+    pub(crate) fn late(&self, now: Instant, destination: DestinationIndex) -> Option<Duration> {
+        let oldest = self.lanes.get(destination)?.oldest(now);
+        (oldest >= LATE_AFTER).then_some(oldest)
+    }
+
+    /// Whether nothing waits and nothing is under way.
+    pub(crate) fn is_empty(&self, destination: DestinationIndex) -> bool {
+        self.lanes.get(destination).is_none_or(Lane::is_empty)
+    }
+}

@@ -1,0 +1,184 @@
+//! [`Transport`]: how a message gets to where people read it.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::incident::{IncidentView, MessageRef};
+
+use super::DeliveryError;
+
+/// A boxed future, so that [`Transport`] is object-safe.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// How a message gets to where people read it.
+///
+/// The crate has transports for Slack's webhooks and Web API. Write your own
+/// to tell something else; it runs on a thread of its own, one delivery at a
+/// time, where a late answer is abandoned after 10 seconds and a panic is
+/// caught.
+///
+/// ```
+/// use tower_slack_alert::{
+///     BoxFuture, Delivery, DeliveryError, Destination, Receipt, Transport,
+/// };
+///
+/// struct Stderr;
+///
+/// impl Transport for Stderr {
+///     fn deliver<'a>(
+///         &'a self,
+///         delivery: Delivery<'a>,
+///     ) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
+///         Box::pin(async move {
+///             eprintln!("{} × {}", delivery.view().counts().total(), delivery.view().key());
+///             Ok(Receipt::new())
+///         })
+///     }
+/// }
+///
+/// let destination = Destination::transport(Stderr);
+/// # let _ = destination;
+/// ```
+pub trait Transport: Send + Sync + 'static {
+    /// What it can do beyond posting. Asked once, at the start.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    /// Delivers one message. Dropped when it takes too long.
+    fn deliver<'a>(
+        &'a self,
+        delivery: Delivery<'a>,
+    ) -> BoxFuture<'a, Result<Receipt, DeliveryError>>;
+
+    /// Finds out whether it would work, without posting anything.
+    fn check(&self) -> BoxFuture<'_, Result<(), DeliveryError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// What a [`Transport`] can do beyond posting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Capabilities {
+    edit: bool,
+    thread: bool,
+}
+
+impl Capabilities {
+    /// Nothing beyond posting.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// It can edit what it posted: it takes [`Op::Update`].
+    #[must_use]
+    pub fn edit(mut self) -> Self {
+        self.edit = true;
+        self
+    }
+
+    /// It can reply to what it posted: it takes [`Op::Reply`].
+    #[must_use]
+    pub fn thread(mut self) -> Self {
+        self.thread = true;
+        self
+    }
+
+    /// Whether it can edit.
+    #[must_use]
+    pub fn can_edit(&self) -> bool {
+        self.edit
+    }
+
+    /// Whether it can reply.
+    #[must_use]
+    pub fn can_thread(&self) -> bool {
+        self.thread
+    }
+}
+
+/// One message to deliver: what to do, and the state to tell.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery<'a> {
+    op: Op<'a>,
+    view: &'a IncidentView,
+    form: Form,
+}
+
+impl<'a> Delivery<'a> {
+    pub(crate) fn new(op: Op<'a>, view: &'a IncidentView, form: Form) -> Self {
+        Delivery { op, view, form }
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn op(&self) -> Op<'a> {
+        self.op
+    }
+
+    /// The state to tell.
+    #[must_use]
+    pub fn view(&self) -> &'a IncidentView {
+        self.view
+    }
+
+    /// How much of a message to make of it.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+}
+
+/// What to do with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Op<'a> {
+    /// A new message.
+    Post,
+    /// In place of this one.
+    Update(&'a MessageRef),
+    /// In this one's thread.
+    Reply(&'a MessageRef),
+}
+
+/// How much of a message to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Form {
+    /// The headline and its card.
+    #[default]
+    Full,
+    /// The headline as plain text, after the full form was refused.
+    TextOnly,
+}
+
+/// What came back from a delivery that worked.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Receipt {
+    reference: Option<MessageRef>,
+}
+
+impl Receipt {
+    /// It was delivered, and can't be edited.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// It was delivered, and this is how to find it again.
+    #[must_use]
+    pub fn with_reference(reference: MessageRef) -> Self {
+        Receipt { reference: Some(reference) }
+    }
+
+    /// How to find the message again.
+    #[must_use]
+    pub fn reference(&self) -> Option<&MessageRef> {
+        self.reference.as_ref()
+    }
+
+    pub(crate) fn into_reference(self) -> Option<MessageRef> {
+        self.reference
+    }
+}

@@ -1,0 +1,52 @@
+//! Written by requests, read by our thread: counts, requests in flight, and
+//! the ledger.
+
+mod ledger;
+mod notes;
+mod registry;
+mod slot;
+mod stats;
+mod stripe;
+mod tally;
+
+use std::sync::atomic::AtomicBool;
+
+use crate::observation::{Clock, RouteBudget};
+
+pub use stats::{DestinationState, DestinationStats, Stats};
+
+pub(crate) use ledger::Ledger;
+pub(crate) use notes::Notes;
+pub(crate) use registry::{Place, Registry};
+pub(crate) use slot::Slot;
+pub(crate) use tally::{Batch, Tally};
+
+/// What the request path and our thread share.
+#[derive(Debug)]
+pub(crate) struct Handoff {
+    pub(crate) clock: Clock,
+    pub(crate) tally: Tally,
+    pub(crate) registry: Registry,
+    pub(crate) ledger: Ledger,
+    pub(crate) routes: RouteBudget,
+    /// The service has begun to shut down.
+    pub(crate) draining: AtomicBool,
+}
+
+impl Handoff {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Handoff {
+            clock,
+            tally: Tally::new(),
+            registry: Registry::new(),
+            ledger: Ledger::default(),
+            routes: RouteBudget::default(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// What became of every observation.
+    pub(crate) fn stats(&self) -> Stats {
+        self.ledger.stats(&self.tally, self.registry.in_flight())
+    }
+}

@@ -1,0 +1,171 @@
+//! [`Registry`]: the requests in flight, in pooled slots.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use crate::observation::RequestInfo;
+use crate::observation::lock::relock;
+
+use super::Slot;
+use super::stripe::Striped;
+
+/// Idle slots kept by each shard.
+const POOLED: usize = 256;
+
+/// The requests in flight. Entering and leaving lock one shard, and allocate
+/// only when more requests are in flight than ever before.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    shards: Striped<Shard>,
+    in_flight: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    entries: Vec<Option<Arc<Slot>>>,
+    vacant: Vec<usize>,
+    pool: Vec<Arc<Slot>>,
+}
+
+/// Where a request stands in the registry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    shard: usize,
+    entry: usize,
+}
+
+impl Registry {
+    pub(crate) fn new() -> Self {
+        Registry { shards: Striped::new(Shard::default), in_flight: AtomicUsize::new(0) }
+    }
+
+    /// Requests in flight now.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Enters a request; `fill` describes it. The caller must
+    /// [`leave`](Registry::leave).
+    pub(crate) fn enter(
+        &self,
+        layer: usize,
+        parent: Option<Arc<Slot>>,
+        now: Instant,
+        fill: impl FnOnce(&mut RequestInfo),
+    ) -> (Arc<Slot>, Place) {
+        let number = self.shards.here();
+        let pooled = self.shards.at(number).and_then(|shard| relock(shard).pool.pop());
+        let mut slot = pooled.unwrap_or_else(|| Arc::new(Slot::empty(now)));
+        if Arc::get_mut(&mut slot).is_none() {
+            // Never so for a pooled slot; a fresh one serves as well.
+            slot = Arc::new(Slot::empty(now));
+        }
+        if let Some(open) = Arc::get_mut(&mut slot) {
+            open.open(layer, parent, fill);
+        }
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let mut entry = 0;
+        if let Some(shard) = self.shards.at(number) {
+            let mut shard = relock(shard);
+            match shard.vacant.pop() {
+                Some(vacant) => {
+                    entry = vacant;
+                    if let Some(cell) = shard.entries.get_mut(vacant) {
+                        *cell = Some(Arc::clone(&slot));
+                    }
+                }
+                None => {
+                    entry = shard.entries.len();
+                    shard.entries.push(Some(Arc::clone(&slot)));
+                }
+            }
+        }
+        (slot, Place { shard: number, entry })
+    }
+
+    /// Takes a request out, and lets go of what it held.
+    pub(crate) fn leave(&self, place: Place, mut slot: Arc<Slot>) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let Some(shard) = self.shards.at(place.shard) else { return };
+        let entered = {
+            let mut shard = relock(shard);
+            let entered = shard.entries.get_mut(place.entry).and_then(Option::take);
+            shard.vacant.push(place.entry);
+            entered
+        };
+        drop(entered);
+        // Somebody may still read it; then the slot goes when they let go.
+        let parent = match Arc::get_mut(&mut slot) {
+            Some(open) => {
+                open.clear();
+                let mut shard = relock(shard);
+                if shard.pool.len() < POOLED {
+                    shard.pool.push(slot);
+                    None
+                } else {
+                    Some(slot)
+                }
+            }
+            None => Some(slot),
+        };
+        drop(parent);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_reused_and_cleared() {
+        let registry = Registry::new();
+        let now = Instant::now();
+        let (slot, place) = registry.enter(7, None, now, |_| {});
+        slot.notes().note("tenant", "acme");
+        assert_eq!(registry.in_flight(), 1);
+        let address = Arc::as_ptr(&slot);
+        registry.leave(place, slot);
+        assert_eq!(registry.in_flight(), 0);
+
+        let (again, place) = registry.enter(7, None, now, |_| {});
+        assert_eq!(Arc::as_ptr(&again), address);
+        assert!(again.taken_notes().is_none());
+        registry.leave(place, again);
+    }
+
+    #[test]
+    fn a_slot_that_is_still_held_is_not_reused() {
+        let registry = Registry::new();
+        let now = Instant::now();
+        let (slot, place) = registry.enter(7, None, now, |_| {});
+        let held = Arc::clone(&slot);
+        registry.leave(place, slot);
+        let (other, place) = registry.enter(7, None, now, |_| {});
+        assert!(!Arc::ptr_eq(&held, &other));
+        registry.leave(place, other);
+    }
+
+    #[test]
+    fn many_threads_leave_nothing_behind() {
+        let registry = Registry::new();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..2_000 {
+                        let a = registry.enter(1, None, Instant::now(), |_| {});
+                        let b = registry.enter(1, Some(Arc::clone(&a.0)), Instant::now(), |_| {});
+                        registry.leave(a.1, a.0);
+                        registry.leave(b.1, b.0);
+                    }
+                });
+            }
+        });
+        assert_eq!(registry.in_flight(), 0);
+        for shard in registry.shards.iter() {
+            let shard = relock(shard);
+            assert!(shard.entries.iter().all(Option::is_none));
+            assert_eq!(shard.vacant.len(), shard.entries.len());
+        }
+    }
+}

@@ -1,0 +1,513 @@
+//! [`Tally`]: what requests count, until our thread takes it.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Notify;
+
+use crate::observation::lock::{relock, try_relock};
+use crate::observation::{
+    ByRule, Counts, DropReason, Facts, Key, KeyRef, Kind, Rule, Samples, Window,
+};
+
+use super::stripe::Striped;
+
+/// Live keys; what does not fit is counted under one `other` key per kind.
+pub(crate) const MAX_KEYS: usize = 256;
+
+/// What requests count, until our thread takes it.
+///
+/// Counts are striped by thread and exact. Samples are best effort: one
+/// window per key, skipped while somebody else holds it. In the steady state
+/// an observation allocates nothing.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    hasher: RandomState,
+    stripes: Striped<Stripe>,
+    known: Mutex<HashMap<u64, Arc<Entry>, Prehashed>>,
+    others: [Arc<Entry>; Kind::COUNT],
+    waiting: AtomicBool,
+    wake: Notify,
+}
+
+type Prehashed = BuildHasherDefault<KeyHash>;
+
+#[derive(Debug)]
+struct Entry {
+    key: Key,
+    window: Mutex<Window>,
+}
+
+impl Entry {
+    fn new(key: Key) -> Arc<Self> {
+        Arc::new(Entry { key, window: Mutex::default() })
+    }
+}
+
+#[derive(Debug, Default)]
+struct Stripe {
+    /// All that was ever observed here.
+    observed: u64,
+    suppressed: ByRule,
+    dropped: [u64; DropReason::ALL.len()],
+    /// Nobody drains any more: count what comes as dropped.
+    closed: Option<DropReason>,
+    index: HashMap<u64, usize, Prehashed>,
+    rows: Vec<Row>,
+    /// Rows that count something.
+    touched: Vec<usize>,
+    vacant: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Row {
+    entry: Arc<Entry>,
+    counts: Counts,
+    moved_in: u64,
+    moved_out: u64,
+    touched: bool,
+}
+
+/// What our thread takes from the tally.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) rows: Vec<BatchRow>,
+}
+
+/// What was counted of one key since the last time.
+#[derive(Debug)]
+pub(crate) struct BatchRow {
+    pub(crate) key: Key,
+    /// New observations; `total` includes `moved_in` and not `moved_out`.
+    pub(crate) counts: Counts,
+    /// Requests that had been counted under another key and ended worse.
+    pub(crate) moved_in: u64,
+    /// Requests counted here before that ended under a worse key.
+    pub(crate) moved_out: u64,
+    pub(crate) samples: Samples,
+}
+
+impl Batch {
+    /// By how much this batch changes the number of pending observations.
+    pub(crate) fn net(&self) -> i128 {
+        self.rows.iter().map(|row| i128::from(row.counts.total) - i128::from(row.moved_out)).sum()
+    }
+}
+
+impl BatchRow {
+    pub(crate) fn new(key: Key) -> Self {
+        BatchRow {
+            key,
+            counts: Counts::default(),
+            moved_in: 0,
+            moved_out: 0,
+            samples: Samples::default(),
+        }
+    }
+}
+
+/// The tally's part of a ledger snapshot.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Undrained {
+    pub(crate) observed: u64,
+    pub(crate) waiting: i128,
+    pub(crate) suppressed: ByRule,
+    pub(crate) dropped: [u64; DropReason::ALL.len()],
+}
+
+impl Tally {
+    pub(crate) fn new() -> Self {
+        Tally {
+            hasher: RandomState::new(),
+            stripes: Striped::new(Stripe::default),
+            known: Mutex::default(),
+            others: std::array::from_fn(|index| {
+                let kind = Kind::ALL.into_iter().find(|kind| kind.index() == index);
+                Entry::new(Key::Other { kind: kind.unwrap_or(Kind::Failed) })
+            }),
+            waiting: AtomicBool::new(false),
+            wake: Notify::new(),
+        }
+    }
+
+    /// Counts one observation, and keeps it as a sample if it can.
+    pub(crate) fn record(&self, key: KeyRef<'_>, facts: &Facts<'_>) {
+        self.count(None, key, facts);
+    }
+
+    /// Counts an observation under `to` that had been counted under `from`.
+    pub(crate) fn amend(&self, from: KeyRef<'_>, to: KeyRef<'_>, facts: &Facts<'_>) {
+        if from != to {
+            self.count(Some(from), to, facts);
+        }
+    }
+
+    /// Counts an observation that `rule` keeps from being told.
+    pub(crate) fn suppress(&self, rule: Rule) {
+        let Some(stripe) = self.stripes.at(self.stripes.here()) else { return };
+        let mut stripe = relock(stripe);
+        stripe.observed += 1;
+        if let Some(cell) = stripe.suppressed.get_mut(rule as usize) {
+            *cell += 1;
+        }
+    }
+
+    fn count(&self, from: Option<KeyRef<'_>>, key: KeyRef<'_>, facts: &Facts<'_>) {
+        let hash = self.hasher.hash_one(key);
+        let Some(stripe) = self.stripes.at(self.stripes.here()) else { return };
+        let entry = {
+            // One lock for all of it: a snapshot sees it whole or not at all.
+            let mut stripe = relock(stripe);
+            stripe.observed += u64::from(from.is_none());
+            if let Some(reason) = stripe.closed {
+                let new = u64::from(from.is_none());
+                if let Some(cell) = stripe.dropped.get_mut(reason as usize) {
+                    *cell += new;
+                }
+                return;
+            }
+            if let Some(from) = from {
+                let row = self.row(&mut stripe, self.hasher.hash_one(from), from);
+                if let Some(row) = stripe.touch(row) {
+                    row.moved_out += 1;
+                }
+            }
+            let row = self.row(&mut stripe, hash, key);
+            stripe.touch(row).map(|row| {
+                row.counts.merge(&Counts::one(facts.at, facts.took));
+                row.moved_in += u64::from(from.is_some());
+                Arc::clone(&row.entry)
+            })
+        };
+        if let Some(entry) = entry {
+            if let Some(mut window) = try_relock(&entry.window) {
+                window.take(facts);
+            }
+        }
+        self.wake();
+    }
+
+    /// The key's row in this stripe; made if there is none.
+    fn row(&self, stripe: &mut Stripe, hash: u64, key: KeyRef<'_>) -> usize {
+        if let Some(&row) = stripe.index.get(&hash) {
+            let same = stripe.rows.get(row).is_some_and(|row| KeyRef::from(&row.entry.key) == key);
+            if same {
+                return row;
+            }
+        }
+        let (hash, entry) = self.entry(hash, key);
+        if let Some(&row) = stripe.index.get(&hash) {
+            return row;
+        }
+        let fresh =
+            Row { entry, counts: Counts::default(), moved_in: 0, moved_out: 0, touched: false };
+        let row = match stripe.vacant.pop() {
+            Some(vacant) => {
+                if let Some(cell) = stripe.rows.get_mut(vacant) {
+                    *cell = fresh;
+                }
+                vacant
+            }
+            None => {
+                stripe.rows.push(fresh);
+                stripe.rows.len() - 1
+            }
+        };
+        stripe.index.insert(hash, row);
+        row
+    }
+
+    /// The key's entry, shared by all stripes; `other` where there is no room.
+    fn entry(&self, hash: u64, key: KeyRef<'_>) -> (u64, Arc<Entry>) {
+        let mut known = relock(&self.known);
+        match known.get(&hash) {
+            Some(entry) if KeyRef::from(&entry.key) == key => return (hash, Arc::clone(entry)),
+            None if known.len() < MAX_KEYS => {
+                let entry = Entry::new(key.to_key());
+                known.insert(hash, Arc::clone(&entry));
+                return (hash, entry);
+            }
+            // No room, or another key with the same 64 bits.
+            _ => {}
+        }
+        drop(known);
+        let kind = key.kind();
+        let hash = self.hasher.hash_one(KeyRef::Other(kind));
+        let entry = self.others.get(kind.index()).map(Arc::clone);
+        (hash, entry.unwrap_or_else(|| Entry::new(Key::Other { kind })))
+    }
+
+    /// Wakes our thread, only if it has nothing to take yet.
+    fn wake(&self) {
+        if !self.waiting.load(Ordering::Relaxed) && !self.waiting.swap(true, Ordering::AcqRel) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Waits until there may be something to take.
+    pub(crate) async fn filled(&self) {
+        if !self.waiting.load(Ordering::Acquire) {
+            self.wake.notified().await;
+        }
+    }
+
+    /// Takes what was counted since the last time.
+    pub(crate) fn drain(&self) -> Batch {
+        // Before the stripes are read: what comes later wakes us again.
+        self.waiting.store(false, Ordering::SeqCst);
+        let mut batch = Batch::default();
+        let mut entries: Vec<Arc<Entry>> = Vec::new();
+        let mut places: HashMap<*const Entry, usize> = HashMap::new();
+        for stripe in self.stripes.iter() {
+            let mut stripe = relock(stripe);
+            let mut touched = std::mem::take(&mut stripe.touched);
+            for row in touched.drain(..) {
+                let Some(row) = stripe.rows.get_mut(row) else { continue };
+                row.touched = false;
+                let place = *places.entry(Arc::as_ptr(&row.entry)).or_insert_with(|| {
+                    entries.push(Arc::clone(&row.entry));
+                    batch.rows.push(BatchRow::new(row.entry.key.clone()));
+                    batch.rows.len() - 1
+                });
+                if let Some(taken) = batch.rows.get_mut(place) {
+                    taken.counts.merge(&std::mem::take(&mut row.counts));
+                    taken.moved_in += std::mem::take(&mut row.moved_in);
+                    taken.moved_out += std::mem::take(&mut row.moved_out);
+                }
+            }
+            stripe.touched = touched;
+        }
+        for (row, entry) in batch.rows.iter_mut().zip(&entries) {
+            row.samples = relock(&entry.window).drain();
+        }
+        batch
+    }
+
+    /// Makes room: forgets `keys`, unless they count something right now.
+    pub(crate) fn forget(&self, keys: &[Key]) {
+        for key in keys.iter().filter(|key| !matches!(key, Key::Other { .. })) {
+            let hash = self.hasher.hash_one(KeyRef::from(key));
+            let mut busy = false;
+            for stripe in self.stripes.iter() {
+                let mut stripe = relock(stripe);
+                let Some(&row) = stripe.index.get(&hash) else { continue };
+                if stripe.rows.get(row).is_some_and(|row| row.touched) {
+                    busy = true;
+                } else {
+                    stripe.index.remove(&hash);
+                    stripe.vacant.push(row);
+                }
+            }
+            if !busy {
+                relock(&self.known).remove(&hash);
+            }
+        }
+    }
+
+    /// Nobody will drain any more; takes the rest, and counts what comes from
+    /// now on as dropped for `reason`.
+    pub(crate) fn close(&self, reason: DropReason) -> Batch {
+        for stripe in self.stripes.iter() {
+            relock(stripe).closed.get_or_insert(reason);
+        }
+        self.drain()
+    }
+
+    /// What a ledger snapshot needs; nothing may drain meanwhile.
+    pub(crate) fn undrained(&self) -> Undrained {
+        let mut sum = Undrained::default();
+        for stripe in self.stripes.iter() {
+            let stripe = relock(stripe);
+            sum.observed += stripe.observed;
+            let touched = stripe.touched.iter().filter_map(|row| stripe.rows.get(*row));
+            sum.waiting += touched
+                .map(|row| i128::from(row.counts.total) - i128::from(row.moved_out))
+                .sum::<i128>();
+            for (sum, here) in sum.suppressed.iter_mut().zip(stripe.suppressed) {
+                *sum += here;
+            }
+            for (sum, here) in sum.dropped.iter_mut().zip(stripe.dropped) {
+                *sum += here;
+            }
+        }
+        sum
+    }
+}
+
+impl Stripe {
+    fn touch(&mut self, row: usize) -> Option<&mut Row> {
+        let found = self.rows.get_mut(row)?;
+        if !found.touched {
+            found.touched = true;
+            self.touched.push(row);
+        }
+        Some(found)
+    }
+}
+
+/// Passes on a hash that was made already.
+#[derive(Clone, Copy, Debug, Default)]
+struct KeyHash(u64);
+
+impl Hasher for KeyHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::observation::{
+        MethodName, Outcome, PathCapture, QueryCapture, Reason, RouteRef, Status,
+    };
+
+    fn facts<'a>() -> Facts<'a> {
+        Facts {
+            at: Instant::now(),
+            took: Duration::from_millis(5),
+            outcome: Outcome::Plain,
+            info: None,
+            status: None,
+            reason: Reason::Text("boom"),
+            notes: &[],
+            site: None,
+            bytes: None,
+            in_flight: 1,
+            path: PathCapture::Masked,
+            query: QueryCapture::Nothing,
+        }
+    }
+
+    fn key(kind: Kind, route: &str) -> KeyRef<'_> {
+        KeyRef::Request {
+            kind,
+            method: MethodName::of(&http::Method::GET),
+            route: RouteRef::Known(route),
+            status: (kind == Kind::Failed).then_some(Status::Http(500)),
+        }
+    }
+
+    fn total(batch: &Batch) -> u64 {
+        batch.rows.iter().map(|row| row.counts.total).sum()
+    }
+
+    #[test]
+    fn counts_are_exact_across_threads_and_drains() {
+        let tally = Tally::new();
+        let mut sum = 0;
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|n| {
+                    let tally = &tally;
+                    scope.spawn(move || {
+                        for i in 0..5_000 {
+                            let route = format!("/r{}", (n + i) % 7);
+                            tally.record(key(Kind::Failed, &route), &facts());
+                        }
+                    })
+                })
+                .collect();
+            while threads.iter().any(|thread| !thread.is_finished()) {
+                sum += total(&tally.drain());
+            }
+        });
+        sum += total(&tally.drain());
+        assert_eq!(sum, 20_000);
+        assert_eq!(tally.undrained().observed, 20_000);
+        assert_eq!(tally.undrained().waiting, 0);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_other_and_still_counted() {
+        let tally = Tally::new();
+        for n in 0..1_000 {
+            tally.record(key(Kind::Failed, &format!("/r{n}")), &facts());
+        }
+        let batch = tally.drain();
+        assert_eq!(total(&batch), 1_000);
+        assert_eq!(batch.rows.len(), MAX_KEYS + 1);
+        let other = batch.rows.iter().find(|row| matches!(row.key, Key::Other { .. })).unwrap();
+        assert_eq!((other.key.kind(), other.counts.total), (Kind::Failed, 744));
+
+        // Room is made when incidents end.
+        let ended: Vec<Key> = batch.rows.iter().map(|row| row.key.clone()).collect();
+        tally.forget(&ended);
+        tally.record(key(Kind::Failed, "/fresh"), &facts());
+        assert_eq!(tally.drain().rows.first().unwrap().key, key(Kind::Failed, "/fresh").to_key());
+    }
+
+    #[test]
+    fn an_amendment_moves_one_observation() {
+        let tally = Tally::new();
+        tally.record(key(Kind::Slow, "/a"), &facts());
+        tally.amend(key(Kind::Slow, "/a"), key(Kind::BodyFailed, "/a"), &facts());
+        let undrained = tally.undrained();
+        assert_eq!((undrained.observed, undrained.waiting), (1, 1));
+        let batch = tally.drain();
+        assert_eq!(batch.net(), 1);
+        let row = |kind| batch.rows.iter().find(|row| row.key.kind() == kind).unwrap();
+        assert_eq!((row(Kind::Slow).counts.total, row(Kind::Slow).moved_out), (1, 1));
+        assert_eq!((row(Kind::BodyFailed).counts.total, row(Kind::BodyFailed).moved_in), (1, 1));
+    }
+
+    #[test]
+    fn the_first_sample_is_given_once_and_the_rest_follow() {
+        let tally = Tally::new();
+        let mut slow = facts();
+        tally.record(key(Kind::Slow, "/a"), &facts());
+        slow.took = Duration::from_secs(9);
+        tally.record(key(Kind::Slow, "/a"), &slow);
+        let samples = tally.drain().rows.remove(0).samples;
+        assert_eq!(samples.first().unwrap().took(), Duration::from_millis(5));
+        assert_eq!(samples.slowest().unwrap().took(), Duration::from_secs(9));
+        assert_eq!(samples.last().unwrap().took(), Duration::from_secs(9));
+
+        tally.record(key(Kind::Slow, "/a"), &facts());
+        let samples = tally.drain().rows.remove(0).samples;
+        assert!(samples.first().is_none());
+        assert_eq!(samples.last().unwrap().causes().next(), Some("boom"));
+    }
+
+    #[tokio::test]
+    async fn wakes_once_per_filling() {
+        let tally = Tally::new();
+        tally.record(key(Kind::Slow, "/a"), &facts());
+        tally.record(key(Kind::Slow, "/a"), &facts());
+        tally.filled().await;
+        tally.drain();
+        let nothing = tokio::time::timeout(Duration::from_millis(20), async {
+            // The first notification left a permit; the second wait is real.
+            tally.filled().await;
+            tally.filled().await;
+        });
+        assert!(nothing.await.is_err());
+        tally.record(key(Kind::Slow, "/a"), &facts());
+        tally.filled().await;
+    }
+
+    #[test]
+    fn after_closing_everything_is_dropped_by_reason() {
+        let tally = Tally::new();
+        tally.record(key(Kind::Slow, "/a"), &facts());
+        assert_eq!(total(&tally.close(DropReason::AfterShutdown)), 1);
+        tally.record(key(Kind::Slow, "/a"), &facts());
+        let undrained = tally.undrained();
+        assert_eq!((undrained.observed, undrained.waiting), (2, 0));
+        assert_eq!(undrained.dropped[DropReason::AfterShutdown as usize], 1);
+    }
+}

@@ -1,0 +1,90 @@
+//! [`SlackAlertLayer`]: ties the rooms together.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use tower_layer::Layer;
+
+use crate::config::{AlertConfig, Disabled};
+use crate::handoff::Handoff;
+use crate::service::{Recorder, SlackAlert};
+use crate::worker::{AlertHandle, Control, Setup, start};
+
+/// Applies [`SlackAlert`] to services.
+///
+/// One layer is one set of counts, incidents and threads; its clones and all
+/// services it makes share them. Applying the same layer twice to a request's
+/// way reports once, at the outer place. Different layers are independent.
+///
+/// See the [crate's documentation](crate) for an example.
+#[derive(Clone)]
+pub struct SlackAlertLayer {
+    recorder: Option<Arc<Recorder>>,
+}
+
+impl SlackAlertLayer {
+    /// Starts the alerting. Never panics: if a thread or the TLS library can't
+    /// start, requests are served, and the fault is logged once and shown in
+    /// [`stats()`](AlertHandle::stats).
+    #[must_use]
+    pub fn new(config: AlertConfig) -> Self {
+        for warning in &config.warnings {
+            tracing::warn!(target: "tower_slack_alert", "{warning}");
+        }
+        if let Some(disabled) = config.disabled {
+            say_disabled(disabled);
+            return SlackAlertLayer { recorder: None };
+        }
+        let handoff = Arc::new(Handoff::new(config.clock));
+        let control: Arc<Control> = start(Setup {
+            handoff: Arc::clone(&handoff),
+            policy: config.policy,
+            identity: config.identity,
+            http: config.http,
+            destinations: config.destinations,
+        });
+        let recorder = Recorder::new(config.rules, handoff, Box::new(control));
+        SlackAlertLayer { recorder: Some(recorder) }
+    }
+
+    /// A handle to flush, to shut down, and to ask how it is.
+    #[must_use]
+    pub fn handle(&self) -> AlertHandle {
+        let kept: Option<&(dyn Any + Send + Sync)> =
+            self.recorder.as_ref().map(|recorder| recorder.kept());
+        AlertHandle::new(kept.and_then(|kept| kept.downcast_ref::<Arc<Control>>()).cloned())
+    }
+}
+
+impl<S> Layer<S> for SlackAlertLayer {
+    type Service = SlackAlert<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SlackAlert::new(inner, self.recorder.clone())
+    }
+}
+
+impl fmt::Debug for SlackAlertLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SlackAlertLayer").field("enabled", &self.recorder.is_some()).finish()
+    }
+}
+
+fn say_disabled(disabled: Disabled) {
+    const NO_DESTINATION: &str = "no alerts will be sent: no Slack destination is configured; \
+                                  set SLACK_ALERT_WEBHOOK_URL, or SLACK_ALERT_BOT_TOKEN and \
+                                  SLACK_ALERT_CHANNEL";
+    match disabled {
+        // A release build without a destination is likely an oversight.
+        Disabled::NoDestination if !cfg!(debug_assertions) => {
+            tracing::warn!(target: "tower_slack_alert", "{NO_DESTINATION}");
+        }
+        Disabled::NoDestination => tracing::info!(target: "tower_slack_alert", "{NO_DESTINATION}"),
+        Disabled::ByChoice => {
+            tracing::info!(target: "tower_slack_alert", "no alerts will be sent: not enabled");
+        }
+        // The faults have been logged.
+        Disabled::Invalid => {}
+    }
+}

@@ -1,0 +1,167 @@
+//! Tells a Slack channel, in real time, what a web service does to its users:
+//! requests that fail, panic, take too long or are cancelled, with method,
+//! route, path, duration and the reason.
+//!
+//! [`SlackAlertLayer`] wraps any Tower service. Healthy requests pass with a
+//! few hundred nanoseconds of overhead and no allocation; what is noteworthy
+//! is counted, and a thread of the crate's own tells it: the first of a kind
+//! at once, more of the same as one growing count, never as a flood.
+//!
+//! # Example
+//!
+//! ```
+//! use std::time::Duration;
+//! use axum::{Router, routing::get};
+//! use tower_slack_alert::{AlertConfig, Destination, SlackAlertLayer};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Destination::webhook("https://hooks.slack.com/services/…") in production;
+//! // the log is the dry run.
+//! let config = AlertConfig::builder(Destination::log())
+//!     .service("shop-api")
+//!     .environment("production")
+//!     .slow_after(Duration::from_secs(2))
+//!     .ignore_path("/healthz")
+//!     .build()?;
+//! let alerts = SlackAlertLayer::new(config);
+//! let handle = alerts.handle();
+//! let app: Router = Router::new()
+//!     .route("/users/{id}", get(|| async { "a user" }))
+//!     .layer(alerts);
+//!
+//! // axum::serve(listener, app).with_graceful_shutdown(signal).await?;
+//! # drop(app);
+//! let report = handle.shutdown(Duration::from_secs(5)).await;
+//! println!("{report}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to put the layer
+//!
+//! A layer sees what the layers inside it let through. Put this one outside of
+//! everything whose outcome your users feel, and inside the router, so that it
+//! knows the route:
+//!
+//! ```text
+//!   Router::layer(..)          from the outside in
+//!     TraceLayer               logs what the client gets, the 500 of a panic too
+//!     SlackAlertLayer          this crate
+//!     TimeoutLayer             its 408 or 504 is seen, and judged by its status
+//!     CatchPanicLayer          not needed; with it a panic is seen as a 500
+//!     your handlers
+//! ```
+//!
+//! - With axum, use [`Router::layer`] on the outermost router. Inside a nested
+//!   router it knows the route as well. Around the whole router
+//!   (`layer.layer(router)`) it sees no `MatchedPath`, and names routes by
+//!   paths with their values replaced; set
+//!   [`route_fn`](AlertConfigBuilder::route_fn) there.
+//! - `TimeoutLayer` outside of it: a request that is timed out is dropped, and
+//!   reads "cancelled".
+//! - Behind Tower's `Buffer`, which runs its service in another task, the same
+//!   layer applied on both sides counts a request twice.
+//!
+//! [`Router::layer`]: https://docs.rs/axum/0.8/axum/struct.Router.html#method.layer
+//!
+//! # What is told
+//!
+//! One request is counted once, under the worst [`Kind`] that applies:
+//!
+//! | kind | when |
+//! |---|---|
+//! | [`Kind::Panicked`] | the service, its future, its body or a destructor of theirs panicked |
+//! | [`Kind::Failed`] | a 5xx response, a service error, a failing gRPC status, or what [`failure_when`](AlertConfigBuilder::failure_when) says |
+//! | [`Kind::BodyFailed`] | the body ended with an error |
+//! | [`Kind::Slow`] | the head (or the end of the body) came later than [`slow_after`](AlertConfigBuilder::slow_after) |
+//! | [`Kind::Cancelled`] | the future was dropped without a response, after [`cancelled_after`](AlertConfigBuilder::cancelled_after) |
+//! | [`Kind::Logged`] | [`AlertHandle::report`] |
+//!
+//! "Cancelled" is what a client that went away and an outer timeout have in
+//! common. On HTTP/1 a client's going away is only sometimes noticed, so that
+//! its absence proves nothing.
+//!
+//! # Panics
+//!
+//! A panic in the service or in its future is caught, recorded, and answered
+//! with an empty 500; [`PanicPolicy::Resume`] unwinds on instead. A panic in
+//! the body is recorded and always unwinds on, since the head is out. A panic
+//! while another one unwinds aborts the process, as it does everywhere in
+//! Rust; with `panic = "abort"` nothing is caught or told.
+//!
+//! # Nothing is lost silently
+//!
+//! For every destination, in every snapshot of [`AlertHandle::stats`],
+//! `observed == delivered + coalesced + suppressed + dropped + pending`
+//! ([`Account`]). When Slack is down, counts are kept, not messages, and told
+//! when it is back.
+//!
+//! # Privacy
+//!
+//! Query strings, bodies and headers other than `user-agent` and
+//! `x-request-id` are not captured. Path segments that look like secrets are
+//! masked ([`PathCapture`]), and texts of errors, panics and notes pass a
+//! redactor. The webhook's URL and the token appear in no `Debug`, error, log
+//! or message.
+//!
+//! # Features
+//!
+//! | feature | default | |
+//! |---|---|---|
+//! | `rustls` | yes | HTTPS by rustls |
+//! | `rustls-no-provider` | | HTTPS by rustls with the process's crypto provider |
+//! | `native-tls` | | HTTPS by the platform's library |
+//! | `axum` | yes | routes from `MatchedPath`, [`RequestAlert`] as an extractor |
+//! | `test-util` | | a [`Clock`] that tests move by hand |
+//! | `full` | | `rustls`, `axum` and `test-util` |
+
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::unreachable,
+        clippy::todo
+    )
+)]
+
+mod config;
+mod delivery;
+mod handoff;
+mod incident;
+mod layer;
+mod observation;
+mod service;
+mod slack;
+mod worker;
+
+pub use config::{
+    AlertConfig, AlertConfigBuilder, ConfigError, ConfigFault, Destination, RouteConfig,
+};
+pub use delivery::{
+    BoxFuture, Capabilities, Delivery, DeliveryError, Form, Op, Receipt, Transport,
+};
+pub use handoff::{DestinationState, DestinationStats, Stats};
+pub use incident::{
+    IncidentId, IncidentPolicy, IncidentView, Matcher, MessageRef, Moment, ReplicaId, Shared,
+    Totals, ViewRow,
+};
+pub use layer::SlackAlertLayer;
+#[cfg(any(test, feature = "test-util"))]
+pub use observation::Clock;
+pub use observation::{
+    Account, Counts, DropReason, Identity, Key, Kind, MethodName, Outcome, PathCapture,
+    QueryCapture, ReportedError, RequestHead, RequestInfo, Route, Rule, Sample, Samples, Site,
+    Status, Time,
+};
+pub use service::{
+    Measure, PanicPolicy, Probes, RequestAlert, ResponseBody, ResponseFuture, Scope, SlackAlert,
+    Verdict,
+};
+pub use slack::{Color, Line, Render, SlackMessage};
+pub use worker::{AlertHandle, CheckReport, FlushGuard, FlushReport, ShutdownReport};

@@ -1,0 +1,89 @@
+//! [`Counts`]: how often, how long, since when, and how counts merge.
+
+use std::time::{Duration, Instant};
+
+/// How often a key was observed, how long those requests took, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Counts {
+    pub(crate) total: u64,
+    pub(crate) slowest: Duration,
+    pub(crate) span: Option<(Instant, Instant)>,
+}
+
+impl Counts {
+    /// One observation.
+    pub(crate) fn one(at: Instant, took: Duration) -> Self {
+        Counts { total: 1, slowest: took, span: Some((at, at)) }
+    }
+
+    /// How many requests.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// The longest of them.
+    #[must_use]
+    pub fn slowest(&self) -> Duration {
+        self.slowest
+    }
+
+    /// When the first one ended.
+    #[must_use]
+    pub fn first(&self) -> Option<Instant> {
+        self.span.map(|(first, _)| first)
+    }
+
+    /// When the last one ended.
+    #[must_use]
+    pub fn last(&self) -> Option<Instant> {
+        self.span.map(|(_, last)| last)
+    }
+
+    /// Adds `other`. Commutative and associative.
+    pub(crate) fn merge(&mut self, other: &Counts) {
+        self.total = self.total.saturating_add(other.total);
+        self.slowest = self.slowest.max(other.slowest);
+        self.span = match (self.span, other.span) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn counts(base: Instant) -> impl Strategy<Value = Counts> {
+        (0u64..1000, 0u64..1000, 0u64..1000, 0u64..1000).prop_map(move |(total, slowest, a, b)| {
+            Counts {
+                total,
+                slowest: Duration::from_millis(slowest),
+                span: (total > 0).then(|| {
+                    let (a, b) = (a.min(b), a.max(b));
+                    (base + Duration::from_millis(a), base + Duration::from_millis(b))
+                }),
+            }
+        })
+    }
+
+    fn merged(mut a: Counts, b: &Counts) -> Counts {
+        a.merge(b);
+        a
+    }
+
+    proptest! {
+        #[test]
+        fn merge_is_commutative_and_associative(
+            (a, b, c) in {
+                let base = Instant::now();
+                (counts(base), counts(base), counts(base))
+            }
+        ) {
+            prop_assert_eq!(merged(a, &b), merged(b, &a));
+            prop_assert_eq!(merged(merged(a, &b), &c), merged(a, &merged(b, &c)));
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! [`RequestInfo`]: what is known of a request, kept without allocating.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::header::{HeaderName, HeaderValue};
+use http::{Method, Uri, Version};
+
+use super::{RequestHead, Route, RouteBudget, RouteRef};
+
+/// What is known of a request while it runs.
+///
+/// It holds cheap clones (no allocation on requests read by hyper) and lives
+/// no longer than the request, since those clones keep the connection's read
+/// buffer alive. Closures such as `failure_when` are given it by reference.
+#[derive(Debug)]
+pub struct RequestInfo {
+    method: Method,
+    uri: Uri,
+    version: Version,
+    template: Template,
+    is_grpc: bool,
+    names: Arc<[HeaderName]>,
+    values: Vec<Option<HeaderValue>>,
+    started: Instant,
+}
+
+#[derive(Debug, Default)]
+enum Template {
+    #[default]
+    None,
+    #[cfg(feature = "axum")]
+    Matched(axum::extract::MatchedPath),
+    Named(Arc<str>),
+}
+
+impl RequestInfo {
+    pub(crate) fn empty(now: Instant) -> Self {
+        RequestInfo {
+            method: Method::GET,
+            uri: Uri::default(),
+            version: Version::HTTP_11,
+            template: Template::None,
+            is_grpc: false,
+            names: Arc::default(),
+            values: Vec::new(),
+            started: now,
+        }
+    }
+
+    /// Takes what is wanted of a request; `named` is what `route_fn` said.
+    pub(crate) fn fill(
+        &mut self,
+        head: &RequestHead<'_>,
+        names: &Arc<[HeaderName]>,
+        named: Option<Arc<str>>,
+        now: Instant,
+    ) {
+        self.method = head.method().clone();
+        self.uri = head.original_uri().clone();
+        self.version = head.version();
+        self.started = now;
+        self.is_grpc = is_grpc(head.headers());
+        self.template = match named {
+            Some(named) => Template::Named(named),
+            None => Template::None,
+        };
+        #[cfg(feature = "axum")]
+        if let Some(matched) = head.extensions().get::<axum::extract::MatchedPath>() {
+            self.template = Template::Matched(matched.clone());
+        }
+        if !Arc::ptr_eq(&self.names, names) {
+            self.names = Arc::clone(names);
+        }
+        self.values.clear();
+        self.values.extend(names.iter().map(|name| head.headers().get(name).cloned()));
+    }
+
+    /// Lets go of everything borrowed from the connection; keeps its buffers.
+    pub(crate) fn clear(&mut self) {
+        self.method = Method::GET;
+        self.uri = Uri::default();
+        self.template = Template::None;
+        self.values.clear();
+    }
+
+    /// The request's method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path as the client sent it, before any router stripped a prefix.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// The query string as the client sent it. It is never told unless
+    /// [`QueryCapture`](crate::QueryCapture) says so.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.uri.query()
+    }
+
+    /// The HTTP version.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The route's template, from axum's `MatchedPath` or from `route_fn`.
+    #[must_use]
+    pub fn template(&self) -> Option<&str> {
+        match &self.template {
+            Template::None => None,
+            #[cfg(feature = "axum")]
+            Template::Matched(matched) => Some(matched.as_str()),
+            Template::Named(named) => Some(named),
+        }
+    }
+
+    /// A header's value, if the header is on the allow-list (`user-agent` and
+    /// `x-request-id` always are), was sent, and is text.
+    #[must_use]
+    pub fn header(&self, name: &HeaderName) -> Option<&str> {
+        let at = self.names.iter().position(|listed| listed == name)?;
+        self.values.get(at)?.as_ref().filter(|value| !value.is_sensitive())?.to_str().ok()
+    }
+
+    /// The `x-request-id` header, if there is one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.header(&REQUEST_ID)
+    }
+
+    /// When the layer saw the request.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.names
+            .iter()
+            .zip(&self.values)
+            .filter_map(|(name, value)| Some((name, value.as_ref()?)))
+            .filter(|(_, value)| !value.is_sensitive())
+    }
+
+    /// Calls `with` with the request's route: its template, else the path of
+    /// a gRPC request, else its normalised path, within `budget`.
+    pub(crate) fn with_route<R>(
+        &self,
+        budget: &RouteBudget,
+        with: impl FnOnce(RouteRef<'_>) -> R,
+    ) -> R {
+        match self.template() {
+            Some(template) => with(RouteRef::Known(template)),
+            None => with(RouteRef::from(&self.fallback_route(budget))),
+        }
+    }
+
+    fn fallback_route(&self, budget: &RouteBudget) -> Route {
+        if self.is_grpc { budget.verbatim(self.path()) } else { budget.normalised(self.path()) }
+    }
+}
+
+/// The request id's header.
+pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Whether a message is gRPC, going by its content type; gRPC-Web is not,
+/// since its status travels inside the body.
+pub(crate) fn is_grpc(headers: &http::HeaderMap) -> bool {
+    headers.get(http::header::CONTENT_TYPE).is_some_and(|value| {
+        let value = value.as_bytes();
+        value.starts_with(b"application/grpc") && !value.starts_with(b"application/grpc-web")
+    })
+}

@@ -1,0 +1,214 @@
+//! [`Route`]: the low-cardinality name of what was asked for, and how one is
+//! made from a raw path where no router gave one.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use super::lock::relock;
+
+/// The low-cardinality name of what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Route {
+    /// A router's template, a gRPC method's path, or a normalised path.
+    Known(Arc<str>),
+    /// No template, and no room for another normalised path.
+    Unmatched,
+}
+
+impl Route {
+    /// The template, or `<unmatched>`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Route::Known(template) => template,
+            Route::Unmatched => RouteRef::UNMATCHED,
+        }
+    }
+}
+
+impl fmt::Display for Route {
+    /// As it is shown to people: the template, or `(no route)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Route::Known(template) => f.write_str(template),
+            Route::Unmatched => f.write_str("(no route)"),
+        }
+    }
+}
+
+/// A borrowed [`Route`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RouteRef<'a> {
+    Known(&'a str),
+    Unmatched,
+}
+
+impl RouteRef<'_> {
+    pub(crate) const UNMATCHED: &'static str = "<unmatched>";
+
+    pub(crate) fn to_route(self) -> Route {
+        match self {
+            RouteRef::Known(template) => Route::Known(template.into()),
+            RouteRef::Unmatched => Route::Unmatched,
+        }
+    }
+}
+
+impl<'a> From<&'a Route> for RouteRef<'a> {
+    fn from(route: &'a Route) -> Self {
+        match route {
+            Route::Known(template) => RouteRef::Known(template),
+            Route::Unmatched => RouteRef::Unmatched,
+        }
+    }
+}
+
+/// How many routes may come from raw paths in the life of a process; more
+/// share `<unmatched>`.
+const BUDGET: usize = 64;
+const MAX_LEN: usize = 160;
+const MAX_SEGMENTS: usize = 10;
+/// A longer segment is taken for a value.
+const MAX_WORD: usize = 24;
+
+/// Admits routes that come from raw paths, up to a budget, for good: the same
+/// path has the same route as long as the process lives.
+#[derive(Debug, Default)]
+pub(crate) struct RouteBudget {
+    admitted: Mutex<Vec<Arc<str>>>,
+}
+
+impl RouteBudget {
+    /// The route of `path`, with its values replaced by `{}`.
+    pub(crate) fn normalised(&self, path: &str) -> Route {
+        let mut buffer = RouteBuffer::default();
+        if !normalise(path, &mut buffer) {
+            return Route::Unmatched;
+        }
+        self.admit(buffer.as_str())
+    }
+
+    /// `path` as it is, for paths that are method names (gRPC).
+    pub(crate) fn verbatim(&self, path: &str) -> Route {
+        if path.len() > MAX_LEN {
+            return Route::Unmatched;
+        }
+        self.admit(path)
+    }
+
+    fn admit(&self, template: &str) -> Route {
+        let mut admitted = relock(&self.admitted);
+        if let Some(known) = admitted.iter().find(|known| &***known == template) {
+            return Route::Known(Arc::clone(known));
+        }
+        if admitted.len() >= BUDGET {
+            return Route::Unmatched;
+        }
+        let template: Arc<str> = template.into();
+        admitted.push(Arc::clone(&template));
+        Route::Known(template)
+    }
+}
+
+/// A route on the stack, so that a known one is found without allocating.
+struct RouteBuffer {
+    bytes: [u8; MAX_LEN],
+    len: usize,
+}
+
+impl Default for RouteBuffer {
+    fn default() -> Self {
+        RouteBuffer { bytes: [0; MAX_LEN], len: 0 }
+    }
+}
+
+impl RouteBuffer {
+    fn push(&mut self, text: &str) -> bool {
+        let end = self.len + text.len();
+        match self.bytes.get_mut(self.len..end) {
+            Some(room) => {
+                room.copy_from_slice(text.as_bytes());
+                self.len = end;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        self.bytes
+            .get(..self.len)
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+            .unwrap_or_default()
+    }
+}
+
+fn normalise(path: &str, out: &mut RouteBuffer) -> bool {
+    let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
+    let fits = segments
+        .by_ref()
+        .take(MAX_SEGMENTS)
+        .all(|segment| out.push("/") && out.push(if is_value(segment) { "{}" } else { segment }));
+    fits && segments.next().is_none()
+}
+
+/// Whether a path segment looks like a value (an id, a name with odd
+/// characters, something long) and not like a word of a route.
+fn is_value(segment: &str) -> bool {
+    let word_like =
+        segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    if !word_like || segment.len() > MAX_WORD {
+        return true;
+    }
+    let digits = segment.bytes().filter(u8::is_ascii_digit).count();
+    let hex = segment.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    digits > 0 && (digits == segment.len() || (hex && segment.len() >= 8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normalised(path: &str) -> String {
+        RouteBudget::default().normalised(path).as_str().to_owned()
+    }
+
+    #[test]
+    fn values_become_placeholders() {
+        assert_eq!(normalised("/users/42/orders"), "/users/{}/orders");
+        assert_eq!(normalised("/a/67e55044-10b1-426f-9247-bb680e5fe0c8"), "/a/{}");
+        assert_eq!(normalised("/blob/deadbeef01"), "/blob/{}");
+        assert_eq!(normalised("/who/a@b.example/x"), "/who/{}/x");
+        assert_eq!(normalised("/t/abcdefghijklmnopqrstuvwxyz"), "/t/{}");
+        assert_eq!(normalised("/v1/users"), "/v1/users");
+        assert_eq!(normalised("/"), "/");
+        assert_eq!(normalised("/caf%C3%A9"), "/{}");
+    }
+
+    #[test]
+    fn too_long_or_too_deep_is_unmatched() {
+        assert_eq!(normalised(&"/abc".repeat(11)), "<unmatched>");
+        assert_eq!(normalised(&"/abcdefghijklmnopqrst".repeat(9)), "<unmatched>");
+    }
+
+    #[test]
+    fn the_budget_holds_and_what_is_admitted_stays() {
+        let budget = RouteBudget::default();
+        for n in 0..BUDGET {
+            let path = format!("/{}", "x".repeat(1 + n % 20))
+                + if n < 20 {
+                    ""
+                } else if n < 40 {
+                    "/a"
+                } else if n < 60 {
+                    "/b"
+                } else {
+                    "/c"
+                };
+            assert!(matches!(budget.normalised(&path), Route::Known(_)));
+        }
+        assert_eq!(budget.normalised("/one-more"), Route::Unmatched);
+        assert_eq!(budget.verbatim("/pkg.Service/Method"), Route::Unmatched);
+        assert!(matches!(budget.normalised("/x"), Route::Known(_)));
+    }
+}

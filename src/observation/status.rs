@@ -1,0 +1,55 @@
+//! [`Status`]: how a request was answered, as far as a key needs it.
+
+use std::fmt;
+
+/// How a request was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Status {
+    /// An HTTP status code.
+    Http(u16),
+    /// A gRPC status code, from the head or the trailers.
+    Grpc(u32),
+    /// The service returned `Err` in place of a response.
+    Error,
+}
+
+impl Status {
+    /// The name of a gRPC status code as its specification spells it.
+    #[must_use]
+    pub const fn grpc_name(code: u32) -> Option<&'static str> {
+        Some(match code {
+            0 => "Ok",
+            1 => "Cancelled",
+            2 => "Unknown",
+            3 => "InvalidArgument",
+            4 => "DeadlineExceeded",
+            5 => "NotFound",
+            6 => "AlreadyExists",
+            7 => "PermissionDenied",
+            8 => "ResourceExhausted",
+            9 => "FailedPrecondition",
+            10 => "Aborted",
+            11 => "OutOfRange",
+            12 => "Unimplemented",
+            13 => "Internal",
+            14 => "Unavailable",
+            15 => "DataLoss",
+            16 => "Unauthenticated",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Status::Http(code) => write!(f, "{code}"),
+            Status::Grpc(code) => match Status::grpc_name(code) {
+                Some(name) => write!(f, "gRPC {name}"),
+                None => write!(f, "gRPC {code}"),
+            },
+            Status::Error => f.write_str("error"),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! [`CappedText`]: text of strangers, cut where it is captured.
+
+use std::fmt::{self, Write};
+
+/// Text with a fixed cap in bytes, cut on a character boundary. The buffer is
+/// kept between uses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CappedText {
+    text: String,
+    cut: bool,
+}
+
+impl CappedText {
+    /// Empties it and keeps its buffer.
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.cut = false;
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Whether something was cut off.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// Replaces the text by `text`, at most `cap` bytes of it.
+    pub(crate) fn set(&mut self, text: &str, cap: usize) {
+        self.clear();
+        self.append(text, cap);
+    }
+
+    /// Replaces the text by what `value` displays, at most `cap` bytes of it.
+    pub(crate) fn set_display(&mut self, value: &dyn fmt::Display, cap: usize) {
+        self.clear();
+        // A writer that is full answers with an error; the text so far stays.
+        let _ = write!(Capped { text: self, cap }, "{value}");
+    }
+
+    /// Makes this a copy of `other` and keeps its own buffer.
+    pub(crate) fn copy_from(&mut self, other: &CappedText) {
+        self.text.clear();
+        self.text.push_str(&other.text);
+        self.cut = other.cut;
+    }
+
+    fn append(&mut self, text: &str, cap: usize) -> bool {
+        let room = cap.saturating_sub(self.text.len());
+        let fitting = floor_boundary(text, room);
+        self.text.push_str(text.get(..fitting).unwrap_or_default());
+        self.cut |= fitting < text.len();
+        !self.cut
+    }
+}
+
+impl From<&str> for CappedText {
+    fn from(text: &str) -> Self {
+        CappedText { text: text.to_owned(), cut: false }
+    }
+}
+
+struct Capped<'a> {
+    text: &'a mut CappedText,
+    cap: usize,
+}
+
+impl Write for Capped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.text.append(text, self.cap) { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+/// The largest length up to `max` at which `text` can be cut.
+pub(crate) fn floor_boundary(text: &str, max: usize) -> usize {
+    if max >= text.len() {
+        return text.len();
+    }
+    (0..=max).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn display_that_goes_on_for_ever_is_cut() {
+        struct Endless;
+        impl fmt::Display for Endless {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                loop {
+                    f.write_str("ab€")?;
+                }
+            }
+        }
+        let mut text = CappedText::default();
+        text.set_display(&Endless, 8);
+        assert_eq!(text.as_str(), "ab€ab");
+        assert!(text.is_cut());
+    }
+
+    proptest! {
+        #[test]
+        fn never_over_the_cap_and_always_a_prefix(input in "\\PC{0,60}", cap in 0usize..80) {
+            let mut text = CappedText::default();
+            text.set(&input, cap);
+            prop_assert!(text.as_str().len() <= cap);
+            prop_assert!(input.starts_with(text.as_str()));
+            prop_assert_eq!(text.is_cut(), text.as_str() != input);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! [`ResponseFuture`]: the future of a watched request.
+
+use std::fmt::{self, Display};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::{Response, StatusCode};
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use crate::observation::{CappedText, Kind, Outcome, Reason, ReportedError, Status};
+
+use super::body::BodyWatch;
+use super::classify::{self, Nature};
+use super::panics::{self, Payload};
+use super::recorder::Finding;
+use super::watched::Watched;
+use super::{Measure, PanicPolicy, ResponseBody, Verdict};
+
+/// How much of an error's text is captured, in bytes.
+const ERROR_TEXT: usize = 320;
+
+pin_project! {
+    /// The response future of [`SlackAlert`](crate::SlackAlert).
+    ///
+    /// After it is ready it stays pending.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        state: State<F>,
+        watched: Option<Watched>,
+    }
+
+    impl<F> PinnedDrop for ResponseFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            let Some(mut watched) = this.watched.take() else { return };
+            match drop_inside(&mut watched, this.state) {
+                Ok(()) => watched.cancelled(Outcome::Plain, None),
+                Err(payload) => {
+                    watched.panicked(&payload, Outcome::Plain, None);
+                    let resume = watched.recorder().rules.panic_policy == PanicPolicy::Resume;
+                    drop(watched);
+                    if resume && !std::thread::panicking() {
+                        resume_unwind(payload);
+                    }
+                    panics::discard(payload);
+                }
+            }
+        }
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F> {
+        Running { #[pin] future: F },
+        /// `call` panicked: answer for it.
+        Answer,
+        Done,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(super) fn unwatched(future: F) -> Self {
+        ResponseFuture { state: State::Running { future }, watched: None }
+    }
+
+    pub(super) fn watched(future: F, watched: Watched) -> Self {
+        ResponseFuture { state: State::Running { future }, watched: Some(watched) }
+    }
+
+    pub(super) fn answered() -> Self {
+        ResponseFuture { state: State::Answer, watched: None }
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").field("watched", &self.watched.is_some()).finish()
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+    B::Error: Display + 'static,
+    E: Display + 'static,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let future = match this.state.as_mut().project() {
+            StateProj::Running { future } => future,
+            StateProj::Answer => {
+                this.state.set(State::Done);
+                return Poll::Ready(Ok(internal_server_error()));
+            }
+            StateProj::Done => return Poll::Pending,
+        };
+        let Some(watched) = this.watched else {
+            return future.poll(cx).map_ok(|response| response.map(ResponseBody::unwatched));
+        };
+        let polled = {
+            let _entered = watched.enter();
+            catch_unwind(AssertUnwindSafe(|| future.poll(cx)))
+        };
+        let ended = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(ended)) => Ok(ended),
+            Err(payload) => Err(payload),
+        };
+        let Some(mut watched) = this.watched.take() else { return Poll::Pending };
+        // Now, so that what its destructors do is still part of the request.
+        let dropped = drop_inside(&mut watched, this.state);
+        match ended {
+            Ok(ended) => {
+                if let Err(payload) = dropped {
+                    after_panic(&mut watched, payload);
+                }
+                Poll::Ready(match ended {
+                    Ok(response) => Ok(judge_head(response, watched)),
+                    Err(error) => {
+                        judge_error(&error, &mut watched);
+                        Err(error)
+                    }
+                })
+            }
+            Err(payload) => {
+                if let Err(second) = dropped {
+                    panics::discard(second);
+                }
+                after_panic(&mut watched, payload);
+                Poll::Ready(Ok(internal_server_error()))
+            }
+        }
+    }
+}
+
+/// Drops the service's future; a destructor may panic.
+fn drop_inside<F>(watched: &mut Watched, mut state: Pin<&mut State<F>>) -> Result<(), Payload> {
+    let _entered = watched.enter();
+    catch_unwind(AssertUnwindSafe(|| state.set(State::Done)))
+}
+
+/// Records a panic and, if that is the policy, unwinds on.
+fn after_panic(watched: &mut Watched, payload: Payload) {
+    watched.panicked(&payload, Outcome::Plain, None);
+    match watched.recorder().rules.panic_policy {
+        PanicPolicy::Resume => resume_unwind(payload),
+        PanicPolicy::Respond => panics::discard(payload),
+    }
+}
+
+fn internal_server_error<B>() -> Response<ResponseBody<B>> {
+    let mut response = Response::new(ResponseBody::empty());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+fn judge_error<E: Display>(error: &E, watched: &mut Watched) {
+    let mut text = CappedText::default();
+    let shown = catch_unwind(AssertUnwindSafe(|| text.set_display(error, ERROR_TEXT)));
+    if let Err(payload) = shown {
+        panics::discard(payload);
+    }
+    watched.observe(&Finding {
+        status: Some(Status::Error),
+        reason: if text.is_empty() { Reason::Unknown } else { Reason::Text(text.as_str()) },
+        ..Finding::new(Kind::Failed)
+    });
+}
+
+/// Judges the head, and sets the watch for the rest.
+fn judge_head<B: Body>(response: Response<B>, mut watched: Watched) -> Response<ResponseBody<B>> {
+    let (verdict, response) = verdict(&watched, response);
+    let Some(slot) = watched.slot() else { return response.map(ResponseBody::unwatched) };
+    let nature = classify::nature(slot.info().method(), &response);
+    let code = response.status().as_u16();
+    let grpc =
+        (nature == Nature::Grpc).then(|| classify::grpc_status(response.headers())).flatten();
+    let rules = &watched.recorder().rules;
+    let failed = match verdict {
+        Verdict::Failure => Some((Status::Http(code), Outcome::Judged)),
+        Verdict::Success => None,
+        Verdict::Default if rules.failure_statuses.contains(code) => {
+            Some((Status::Http(code), Outcome::Plain))
+        }
+        Verdict::Default => grpc
+            .filter(|code| classify::is_grpc_failure(*code))
+            .map(|code| (Status::Grpc(code), Outcome::Plain)),
+    };
+    let ends_late = rules.measure == Measure::EndOfBody && nature == Nature::Body;
+    if let Some((status, outcome)) = failed {
+        let message = match status {
+            Status::Grpc(_) => classify::grpc_message(response.headers()),
+            _ => String::new(),
+        };
+        let reported = response.extensions().get::<ReportedError>();
+        let reason = match reported {
+            Some(error) => Reason::Chain(error.chain()),
+            None if message.is_empty() => Reason::Unknown,
+            None => Reason::Text(&message),
+        };
+        let found = Finding { status: Some(status), outcome, reason, ..Finding::new(Kind::Failed) };
+        watched.observe(&found);
+    } else if !ends_late && watched.recorder().is_slow(slot, watched.elapsed()) {
+        let status = Some(grpc.map_or(Status::Http(code), Status::Grpc));
+        watched.observe(&Finding { status, ..Finding::new(Kind::Slow) });
+    }
+    if nature == Nature::Complete || response.body().is_end_stream() {
+        return response.map(ResponseBody::unwatched);
+    }
+    let exact = response.body().size_hint().exact();
+    let expected = exact.or_else(|| classify::content_length(response.headers()));
+    let judged = verdict != Verdict::Default || grpc.is_some();
+    let watch = BodyWatch::new(watched, nature, judged, Status::Http(code), expected);
+    response.map(|body| ResponseBody::watched(body, watch))
+}
+
+fn verdict<B>(watched: &Watched, response: Response<B>) -> (Verdict, Response<B>) {
+    let recorder = watched.recorder();
+    let (Some(failure_when), Some(slot)) = (&recorder.rules.failure_when, watched.slot()) else {
+        return (Verdict::Default, response);
+    };
+    let (parts, body) = response.into_parts();
+    let said = failure_when
+        .call(&recorder.handoff.ledger, |failure_when| failure_when(slot.info(), &parts));
+    (said.unwrap_or_default(), Response::from_parts(parts, body))
+}

@@ -1,0 +1,26 @@
+//! What wraps a service: the middleware, its future and its body, and the
+//! rules by which it judges.
+
+mod body;
+mod callback;
+mod classify;
+mod current;
+mod future;
+mod panics;
+mod recorder;
+mod request_alert;
+mod rules;
+#[allow(clippy::module_inception)]
+mod service;
+mod verdict;
+mod watched;
+
+pub use body::ResponseBody;
+pub use future::ResponseFuture;
+pub use request_alert::{RequestAlert, Scope};
+pub use service::SlackAlert;
+pub use verdict::{Measure, PanicPolicy, Probes, Verdict};
+
+pub(crate) use callback::Callback;
+pub(crate) use recorder::Recorder;
+pub(crate) use rules::{RouteRules, Rules, StatusSet};

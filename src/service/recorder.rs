@@ -1,0 +1,214 @@
+//! [`Recorder`]: turns what happened to requests into observations.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use crate::handoff::{Handoff, Slot};
+use crate::observation::{
+    Facts, KeyRef, Kind, MethodName, Outcome, Reason, RequestHead, RouteRef, Rule, Site, Status,
+};
+
+use super::Probes;
+use super::current::{Current, with_current};
+use super::rules::Rules;
+use super::watched::Watched;
+
+/// Turns what happened to requests into observations. One for each layer,
+/// shared by all of its clones.
+pub(crate) struct Recorder {
+    pub(super) rules: Rules,
+    pub(super) handoff: Arc<Handoff>,
+    slow_floor: std::time::Duration,
+    since: Instant,
+    /// What ends when the last clone of the layer does.
+    keep: Box<dyn Any + Send + Sync>,
+}
+
+/// What happened to a request, as its future or body found it.
+pub(super) struct Finding<'a> {
+    pub(super) kind: Kind,
+    pub(super) status: Option<Status>,
+    pub(super) outcome: Outcome,
+    pub(super) reason: Reason<'a>,
+    pub(super) site: Option<&'a Site>,
+    pub(super) bytes: Option<u64>,
+}
+
+impl Finding<'_> {
+    pub(super) fn new(kind: Kind) -> Self {
+        Finding {
+            kind,
+            status: None,
+            outcome: Outcome::Plain,
+            reason: Reason::Unknown,
+            site: None,
+            bytes: None,
+        }
+    }
+}
+
+/// What was counted of a request so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Nothing,
+    Suppressed,
+    Counted(Kind, Option<Status>),
+}
+
+impl Recorder {
+    pub(crate) fn new(
+        rules: Rules,
+        handoff: Arc<Handoff>,
+        keep: Box<dyn Any + Send + Sync>,
+    ) -> Arc<Self> {
+        let since = handoff.clock.now();
+        Arc::new(Recorder { slow_floor: rules.slow_floor(), rules, handoff, since, keep })
+    }
+
+    /// What ends when the last clone of the layer does.
+    pub(crate) fn kept(&self) -> &(dyn Any + Send + Sync) {
+        &*self.keep
+    }
+
+    fn id(self: &Arc<Self>) -> usize {
+        Arc::as_ptr(self).addr()
+    }
+
+    /// Begins to watch a request, unless a rule says not to, or the same layer
+    /// already watches it further out.
+    pub(super) fn watch(self: &Arc<Self>, head: &RequestHead<'_>) -> Option<Watched> {
+        let parent = with_current(|current| match current {
+            Current::Request(slot) => Some(Arc::clone(slot)),
+            _ => None,
+        });
+        let parent = parent.flatten();
+        if parent.as_ref().is_some_and(|parent| parent.is_watched_by(self.id())) {
+            return None;
+        }
+        let ledger = &self.handoff.ledger;
+        let named = self
+            .rules
+            .route_fn
+            .as_ref()
+            .and_then(|route_fn| route_fn.call(ledger, |route_fn| route_fn(head)).flatten());
+        if self.rules.ignore.covers(head, named.as_deref(), ledger) {
+            return None;
+        }
+        let now = self.handoff.clock.now();
+        let (slot, place) = self.handoff.registry.enter(self.id(), parent, now, |info| {
+            info.fill(head, &self.rules.headers, named, now);
+        });
+        Some(Watched::new(Arc::clone(self), slot, place))
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.handoff.clock.now()
+    }
+
+    /// Whether a response that took this long is slow on the request's route.
+    pub(super) fn is_slow(&self, slot: &Slot, took: std::time::Duration) -> bool {
+        took >= self.slow_floor
+            && self.with_route(slot, |route| took >= self.rules.slow_after(route))
+    }
+
+    pub(super) fn is_cancellation(&self, slot: &Slot, took: std::time::Duration) -> bool {
+        self.with_route(slot, |route| took >= self.rules.cancelled_after(route))
+    }
+
+    pub(super) fn with_route<R>(&self, slot: &Slot, with: impl FnOnce(RouteRef<'_>) -> R) -> R {
+        slot.info().with_route(&self.handoff.routes, with)
+    }
+
+    /// Counts what was found, once per request, under the worst kind so far.
+    pub(super) fn observe(&self, slot: &Slot, told: &mut Told, now: Instant, found: &Finding<'_>) {
+        match *told {
+            Told::Suppressed => return,
+            Told::Counted(kind, _) if kind.severity() >= found.kind.severity() => return,
+            _ => {}
+        }
+        self.with_route(slot, |route| {
+            if let Some(rule) = self.suppression(slot, route, now, found.kind) {
+                // What was counted already stays counted, as what it was.
+                if *told == Told::Nothing {
+                    self.handoff.tally.suppress(rule);
+                    *told = Told::Suppressed;
+                }
+                return;
+            }
+            let before = *told;
+            let info = slot.info();
+            let method = MethodName::of(info.method());
+            let status = found.status.filter(|_| found.kind == Kind::Failed);
+            let request = |kind, status| KeyRef::Request { kind, method, route, status };
+            let key = match (found.kind, found.site) {
+                (Kind::Panicked, Some(site)) => KeyRef::Panic(site),
+                (Kind::Cancelled, _) if self.handoff.draining.load(Ordering::Relaxed) => {
+                    KeyRef::Cut
+                }
+                (kind, _) => request(kind, status),
+            };
+            let notes = slot.taken_notes();
+            let error = notes.and_then(|notes| notes.error());
+            let listed = notes.map(|notes| notes.notes()).unwrap_or_default();
+            let reason = match (&found.reason, &error) {
+                (Reason::Unknown, Some(error)) => Reason::Chain(error.chain()),
+                (reason, _) => *reason,
+            };
+            let facts = Facts {
+                at: now,
+                took: now.saturating_duration_since(info.started()),
+                outcome: found.outcome,
+                info: Some(info),
+                status: found.status,
+                reason,
+                notes: &listed,
+                site: found.site,
+                bytes: found.bytes,
+                in_flight: self.handoff.registry.in_flight(),
+                path: self.rules.path_capture(route),
+                query: self.rules.query,
+            };
+            match before {
+                Told::Counted(kind, status) => {
+                    self.handoff.tally.amend(request(kind, status), key, &facts);
+                }
+                _ => self.handoff.tally.record(key, &facts),
+            }
+            *told = Told::Counted(found.kind, status);
+        });
+    }
+
+    fn suppression(
+        &self,
+        slot: &Slot,
+        route: RouteRef<'_>,
+        now: Instant,
+        kind: Kind,
+    ) -> Option<Rule> {
+        if self.rules.is_never(route, kind) {
+            return Some(Rule::Never);
+        }
+        if kind == Kind::Panicked {
+            return None;
+        }
+        if slot.taken_notes().is_some_and(|notes| notes.is_ignored()) {
+            return Some(Rule::Handler);
+        }
+        if self.rules.probes == Probes::Suppress && is_probe(slot) {
+            return Some(Rule::Probe);
+        }
+        if kind == Kind::Slow && self.rules.is_in_grace(self.since, now) {
+            return Some(Rule::StartupGrace);
+        }
+        None
+    }
+}
+
+fn is_probe(slot: &Slot) -> bool {
+    const PROBES: [&str; 3] = ["kube-probe/", "ELB-HealthChecker/", "GoogleHC/"];
+    slot.info()
+        .header(&http::header::USER_AGENT)
+        .is_some_and(|agent| PROBES.iter().any(|probe| agent.starts_with(probe)))
+}

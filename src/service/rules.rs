@@ -1,0 +1,235 @@
+//! [`Rules`]: which requests are watched, and what makes them noteworthy.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::Method;
+use http::header::HeaderName;
+
+use crate::handoff::Ledger;
+use crate::observation::{Kind, PathCapture, QueryCapture, RequestHead, RequestInfo, RouteRef};
+
+use super::callback::Callback;
+use super::{Measure, PanicPolicy, Probes, Verdict};
+
+type IgnoreFn = dyn Fn(&RequestHead<'_>) -> bool + Send + Sync;
+type RouteFn = dyn Fn(&RequestHead<'_>) -> Option<Arc<str>> + Send + Sync;
+type FailureFn = dyn Fn(&RequestInfo, &http::response::Parts) -> Verdict + Send + Sync;
+
+/// Which requests are watched, and what makes them noteworthy. Valid by the
+/// time it is here; the configuration checks it.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) panic_policy: PanicPolicy,
+    pub(crate) measure: Measure,
+    pub(crate) probes: Probes,
+    pub(crate) slow_after: Duration,
+    pub(crate) cancelled_after: Option<Duration>,
+    pub(crate) body_cancelled: bool,
+    pub(crate) startup_grace: Duration,
+    pub(crate) path: PathCapture,
+    pub(crate) query: QueryCapture,
+    /// What is captured: `user-agent` and `x-request-id` first.
+    pub(crate) headers: Arc<[HeaderName]>,
+    pub(crate) failure_statuses: StatusSet,
+    pub(crate) failure_when: Option<Callback<FailureFn>>,
+    pub(crate) route_fn: Option<Callback<RouteFn>>,
+    pub(crate) ignore: Ignore,
+    pub(crate) routes: HashMap<String, RouteRules>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules {
+            panic_policy: PanicPolicy::default(),
+            measure: Measure::default(),
+            probes: Probes::default(),
+            slow_after: Duration::from_secs(5),
+            cancelled_after: None,
+            body_cancelled: false,
+            startup_grace: Duration::ZERO,
+            path: PathCapture::default(),
+            query: QueryCapture::default(),
+            headers: Arc::new([http::header::USER_AGENT, crate::observation::REQUEST_ID.clone()]),
+            failure_statuses: StatusSet::server_errors(),
+            failure_when: None,
+            route_fn: None,
+            ignore: Ignore::default(),
+            routes: HashMap::new(),
+        }
+    }
+}
+
+impl Rules {
+    /// No route is slow before this.
+    pub(crate) fn slow_floor(&self) -> Duration {
+        self.routes
+            .values()
+            .filter_map(|route| route.slow_after)
+            .fold(self.slow_after, Duration::min)
+    }
+
+    pub(crate) fn slow_after(&self, route: RouteRef<'_>) -> Duration {
+        self.of(route).and_then(|route| route.slow_after).unwrap_or(self.slow_after)
+    }
+
+    pub(crate) fn cancelled_after(&self, route: RouteRef<'_>) -> Duration {
+        let own = self.of(route);
+        own.and_then(|route| route.cancelled_after.or(route.slow_after))
+            .or(self.cancelled_after)
+            .unwrap_or(self.slow_after)
+    }
+
+    pub(crate) fn is_never(&self, route: RouteRef<'_>, kind: Kind) -> bool {
+        self.of(route).is_some_and(|route| route.never.contains(&kind))
+    }
+
+    pub(crate) fn path_capture(&self, route: RouteRef<'_>) -> PathCapture {
+        if self.of(route).is_some_and(|route| route.hide_path) {
+            PathCapture::TemplateOnly
+        } else {
+            self.path
+        }
+    }
+
+    pub(crate) fn is_in_grace(&self, since: Instant, now: Instant) -> bool {
+        now.saturating_duration_since(since) < self.startup_grace
+    }
+
+    fn of(&self, route: RouteRef<'_>) -> Option<&RouteRules> {
+        if self.routes.is_empty() {
+            return None;
+        }
+        match route {
+            RouteRef::Known(template) => self.routes.get(template),
+            RouteRef::Unmatched => None,
+        }
+    }
+}
+
+/// Settings of one route's template.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RouteRules {
+    pub(crate) slow_after: Option<Duration>,
+    pub(crate) cancelled_after: Option<Duration>,
+    pub(crate) never: Vec<Kind>,
+    pub(crate) hide_path: bool,
+}
+
+/// Requests that are not watched at all.
+#[derive(Debug, Default)]
+pub(crate) struct Ignore {
+    pub(crate) paths: Vec<String>,
+    pub(crate) routes: Vec<String>,
+    pub(crate) methods: Vec<Method>,
+    pub(crate) when: Option<Callback<IgnoreFn>>,
+}
+
+impl Ignore {
+    pub(crate) fn covers(
+        &self,
+        head: &RequestHead<'_>,
+        named: Option<&str>,
+        ledger: &Ledger,
+    ) -> bool {
+        let path = || head.original_uri().path();
+        self.paths.iter().any(|prefix| has_segments(path(), prefix))
+            || self.methods.iter().any(|method| method == head.method())
+            || (!self.routes.is_empty() && self.covers_route(head, named))
+            || self
+                .when
+                .as_ref()
+                .is_some_and(|when| when.call(ledger, |when| when(head)).unwrap_or(false))
+    }
+
+    fn covers_route(&self, head: &RequestHead<'_>, named: Option<&str>) -> bool {
+        #[cfg(feature = "axum")]
+        let named = head
+            .extensions()
+            .get::<axum::extract::MatchedPath>()
+            .map(axum::extract::MatchedPath::as_str)
+            .or(named);
+        #[cfg(not(feature = "axum"))]
+        let _ = head;
+        named.is_some_and(|named| self.routes.iter().any(|route| route == named))
+    }
+}
+
+/// Whether `path` begins with the segments of `prefix`.
+fn has_segments(path: &str, prefix: &str) -> bool {
+    let prefix = prefix.trim_end_matches('/');
+    match path.strip_prefix(prefix) {
+        // The bare "/" covers itself only, not the whole service.
+        Some(rest) if prefix.is_empty() => matches!(rest, "" | "/"),
+        Some(rest) => rest.is_empty() || rest.starts_with('/'),
+        None => false,
+    }
+}
+
+/// A set of HTTP status codes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StatusSet([u64; 16]);
+
+impl StatusSet {
+    fn server_errors() -> Self {
+        let mut set = StatusSet([0; 16]);
+        (500..600).for_each(|code| set.insert(code));
+        set
+    }
+
+    pub(crate) fn of(codes: impl IntoIterator<Item = u16>) -> Self {
+        let mut set = StatusSet([0; 16]);
+        codes.into_iter().for_each(|code| set.insert(code));
+        set
+    }
+
+    fn insert(&mut self, code: u16) {
+        if let Some(word) = self.0.get_mut(usize::from(code / 64)) {
+            *word |= 1 << (code % 64);
+        }
+    }
+
+    pub(crate) fn contains(&self, code: u16) -> bool {
+        self.0.get(usize::from(code / 64)).is_some_and(|word| word >> (code % 64) & 1 == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_ignored_by_whole_segments() {
+        assert!(has_segments("/healthz", "/healthz"));
+        assert!(has_segments("/healthz/live", "/healthz"));
+        assert!(has_segments("/healthz/", "/healthz/"));
+        assert!(!has_segments("/healthzzz", "/healthz"));
+        assert!(!has_segments("/api/healthz", "/healthz"));
+        assert!(has_segments("/", "/"));
+        assert!(!has_segments("/users", "/"));
+    }
+
+    #[test]
+    fn the_default_failures_are_exactly_5xx() {
+        let set = StatusSet::server_errors();
+        let all: Vec<u16> = (0..=999).filter(|code| set.contains(*code)).collect();
+        assert_eq!(all, (500..600).collect::<Vec<u16>>());
+        assert!(!set.contains(u16::MAX));
+        assert_eq!(StatusSet::of([404, 500]).contains(404), true);
+    }
+
+    #[test]
+    fn a_routes_own_thresholds_win() {
+        let mut rules = Rules::default();
+        rules.routes.insert(
+            "/reports".into(),
+            RouteRules { slow_after: Some(Duration::from_secs(60)), ..RouteRules::default() },
+        );
+        let reports = RouteRef::Known("/reports");
+        assert_eq!(rules.slow_after(reports), Duration::from_secs(60));
+        assert_eq!(rules.cancelled_after(reports), Duration::from_secs(60));
+        assert_eq!(rules.slow_after(RouteRef::Unmatched), Duration::from_secs(5));
+        assert_eq!(rules.slow_floor(), Duration::from_secs(5));
+    }
+}

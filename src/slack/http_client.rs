@@ -1,0 +1,164 @@
+//! [`HttpClient`]: the one place that talks HTTP.
+
+use crate::delivery::DeliveryError;
+
+use super::{BotToken, HttpSettings};
+
+/// What came back over HTTP, as far as it is read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<Vec<u8>>,
+    /// At most 16 KiB.
+    pub(crate) body: Vec<u8>,
+}
+
+/// A client without redirects and cookies, with time limits, that reads no
+/// more of an answer than it needs. Nothing of `reqwest` leaves this file: its
+/// errors print the URL, which is the secret.
+#[derive(Debug)]
+pub(crate) struct HttpClient {
+    #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+    client: reqwest::Client,
+}
+
+#[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
+impl HttpClient {
+    /// There is none without a TLS feature.
+    pub(crate) fn new(_settings: &HttpSettings) -> Result<Self, String> {
+        Err("built without an HTTP client; enable the feature `rustls`, `rustls-no-provider` \
+             or `native-tls`"
+            .to_owned())
+    }
+
+    pub(super) async fn post(
+        &self,
+        _url: &str,
+        _token: Option<&BotToken>,
+        _body: String,
+    ) -> Result<Answer, DeliveryError> {
+        Err(DeliveryError::transient().because("no_http_client"))
+    }
+}
+
+#[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+mod with_reqwest {
+    use std::error::Error as _;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::time::Duration;
+
+    use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+
+    use super::{Answer, BotToken, DeliveryError, HttpClient, HttpSettings};
+
+    const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+    const MAX_BODY: usize = 16 * 1024;
+
+    impl HttpClient {
+        /// Builds the client; a TLS library that panics is caught.
+        pub(crate) fn new(settings: &HttpSettings) -> Result<Self, String> {
+            catch_unwind(AssertUnwindSafe(|| build(settings)))
+                .unwrap_or_else(|_| Err("the TLS library panicked while it started".to_owned()))
+        }
+
+        pub(crate) async fn post(
+            &self,
+            url: &str,
+            token: Option<&BotToken>,
+            body: String,
+        ) -> Result<Answer, DeliveryError> {
+            let mut request = self
+                .client
+                .post(url)
+                .header(CONTENT_TYPE, "application/json; charset=utf-8")
+                .body(body);
+            if let Some(token) = token {
+                let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+                    .map_err(|_| DeliveryError::revoked().because("token_is_no_header"))?;
+                value.set_sensitive(true);
+                request = request.header(AUTHORIZATION, value);
+            }
+            let mut response = request.send().await.map_err(|error| fault(&error))?;
+            let status = response.status().as_u16();
+            let retry_after =
+                response.headers().get(RETRY_AFTER).map(|value| value.as_bytes().to_vec());
+            let mut body = Vec::new();
+            while body.len() < MAX_BODY {
+                // An answer whose status says no needs no body to be understood.
+                match response.chunk().await {
+                    Ok(Some(chunk)) => {
+                        let room = MAX_BODY - body.len();
+                        body.extend(chunk.iter().take(room));
+                    }
+                    Ok(None) => break,
+                    Err(_) if status != 200 => break,
+                    Err(error) => return Err(fault(&error)),
+                }
+            }
+            Ok(Answer { status, retry_after, body })
+        }
+    }
+
+    fn build(settings: &HttpSettings) -> Result<HttpClient, String> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("tower-slack-alert/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT.min(settings.total_timeout))
+            .timeout(settings.total_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(Duration::from_secs(30));
+        if let Some(proxy) = &settings.proxy {
+            let proxy = reqwest::Proxy::all(proxy).map_err(|_| "the proxy's URL is not valid")?;
+            builder = builder.proxy(proxy);
+        }
+        for pem in &settings.root_certificates {
+            let certificate = reqwest::Certificate::from_pem(pem)
+                .map_err(|_| "a root certificate is not valid PEM")?;
+            builder = builder.add_root_certificate(certificate);
+        }
+        match builder.build() {
+            Ok(client) => Ok(HttpClient { client }),
+            Err(error) => {
+                let error = error.without_url();
+                Err(format!("the HTTP client could not be built: {error}"))
+            }
+        }
+    }
+
+    /// What a transport error means. Only a code is kept of it.
+    fn fault(error: &reqwest::Error) -> DeliveryError {
+        if error.is_connect() {
+            // Nothing was sent, so nothing can be there twice.
+            return DeliveryError::transient().because(connect_code(error));
+        }
+        if error.is_timeout() {
+            return DeliveryError::unknown_outcome().because("timeout");
+        }
+        if error.is_builder() {
+            return DeliveryError::revoked().because("invalid_url");
+        }
+        DeliveryError::unknown_outcome().because("connection_lost")
+    }
+
+    fn connect_code(error: &reqwest::Error) -> &'static str {
+        if error.is_timeout() {
+            return "connect_timeout";
+        }
+        let mut texts = String::new();
+        let mut next = error.source();
+        while let Some(error) = next {
+            texts.push_str(&error.to_string().to_ascii_lowercase());
+            next = error.source();
+        }
+        let says = |words: &[&str]| words.iter().any(|word| texts.contains(word));
+        if says(&["certificate", "tls", "handshake"]) {
+            "tls"
+        } else if says(&["dns", "lookup"]) {
+            "dns"
+        } else if says(&["refused"]) {
+            "connection_refused"
+        } else {
+            "connect"
+        }
+    }
+}

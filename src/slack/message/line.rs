@@ -1,0 +1,228 @@
+//! [`Line`]: a line of a message, of our own words and of strangers' text.
+
+use serde_json::{Value, json};
+
+use super::visible::spell;
+
+const ELLIPSIS: char = '…';
+
+/// A line of a message: words of one's own, and text of strangers in code
+/// style.
+///
+/// However it was made, it holds no markup, no mention and no link: both kinds
+/// of text are escaped where the message is put together, and characters that
+/// can't be seen or that change direction are spelled out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    spans: Vec<Span>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Span {
+    Text(String),
+    Code(String),
+}
+
+impl Line {
+    /// An empty line.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds words of one's own.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<String>) -> Self {
+        self.spans.push(Span::Text(text.into()));
+        self
+    }
+
+    /// Adds text of strangers, in code style.
+    #[must_use]
+    pub fn code(mut self, text: impl Into<String>) -> Self {
+        let text: String = text.into();
+        if !text.trim().is_empty() {
+            self.spans.push(Span::Code(text.trim().to_owned()));
+        }
+        self
+    }
+
+    /// Adds ` · ` if there is something before it.
+    #[must_use]
+    pub fn dot(self) -> Self {
+        if self.is_empty() { self } else { self.text(" · ") }
+    }
+
+    /// Adds everything of another line.
+    #[must_use]
+    pub fn join(mut self, other: Line) -> Self {
+        self.spans.extend(other.spans);
+        self
+    }
+
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.iter().all(|span| match span {
+            Span::Text(text) | Span::Code(text) => text.is_empty(),
+        })
+    }
+
+    /// As people read it, without any style.
+    #[must_use]
+    pub fn to_plain(&self) -> String {
+        let mut out = String::new();
+        for span in &self.spans {
+            let (Span::Text(text) | Span::Code(text)) = span;
+            text.chars().for_each(|c| spell(c, &mut |c| out.push(c)));
+        }
+        out
+    }
+
+    /// As Slack's mrkdwn, at most `max` bytes, cut between characters and
+    /// never inside an entity or with an open code span.
+    pub(super) fn to_mrkdwn(&self, max: usize) -> String {
+        let mut out = String::new();
+        for span in &self.spans {
+            let (text, code) = match span {
+                Span::Text(text) => (text, false),
+                Span::Code(text) => (text, true),
+            };
+            // Slack wants a code span to stand free.
+            if (code || out.ends_with('`')) && !out.is_empty() {
+                let free = if code { out.ends_with(' ') } else { text.starts_with(' ') };
+                if !free {
+                    out.push(' ');
+                }
+            }
+            let closing = usize::from(code);
+            if out.len() + ELLIPSIS.len_utf8() + 2 * closing >= max {
+                break;
+            }
+            if code {
+                out.push('`');
+            }
+            let room = max - closing - ELLIPSIS.len_utf8();
+            let cut = !text.chars().all(|c| push_mrkdwn(c, code, room, &mut out));
+            if cut {
+                out.push(ELLIPSIS);
+            }
+            if code {
+                out.push('`');
+            }
+            if cut {
+                break;
+            }
+        }
+        out
+    }
+
+    /// As elements of a `rich_text_section`, where text is literal. `room` is
+    /// what the message still has to give, in bytes of JSON.
+    pub(super) fn to_elements(&self, room: &mut usize) -> Vec<Value> {
+        const SKELETON: usize = 60;
+        let mut elements = Vec::new();
+        for span in &self.spans {
+            let (text, code) = match span {
+                Span::Text(text) => (text, false),
+                Span::Code(text) => (text, true),
+            };
+            if *room <= SKELETON + 8 {
+                break;
+            }
+            *room -= SKELETON;
+            let text = literal(text, room);
+            if text.is_empty() {
+                continue;
+            }
+            elements.push(if code {
+                json!({ "type": "text", "text": text, "style": { "code": true } })
+            } else {
+                json!({ "type": "text", "text": text })
+            });
+        }
+        elements
+    }
+}
+
+/// Text for places where Slack takes it literally, within `room` bytes of
+/// JSON, which is taken away.
+pub(super) fn literal(text: &str, room: &mut usize) -> String {
+    /// Slack's limit for text objects is 3,000 characters.
+    const MAX_UTF16: usize = 2_900;
+    let mut out = String::new();
+    let mut units = 0;
+    for c in text.chars() {
+        let before = out.len();
+        spell(c, &mut |c| out.push(c));
+        let added = out.get(before..).unwrap_or_default();
+        // A quote or a backslash takes two bytes in JSON.
+        let cost: usize =
+            added.chars().map(|c| if matches!(c, '"' | '\\') { 2 } else { c.len_utf8() }).sum();
+        units += added.encode_utf16().count();
+        if cost + ELLIPSIS.len_utf8() > *room || units > MAX_UTF16 {
+            out.truncate(before);
+            out.push(ELLIPSIS);
+            *room = room.saturating_sub(ELLIPSIS.len_utf8());
+            break;
+        }
+        *room -= cost;
+    }
+    out
+}
+
+/// Pushes `c` escaped, if it fits into `room` as a whole.
+fn push_mrkdwn(c: char, code: bool, room: usize, out: &mut String) -> bool {
+    let before = out.len();
+    spell(c, &mut |c| match c {
+        '&' => out.push_str("&amp;"),
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        // Slack has no escape for these; look-alikes stand in. In code only
+        // the back-tick means anything.
+        '`' => out.push('ˋ'),
+        '*' if !code => out.push('∗'),
+        '~' if !code => out.push('∼'),
+        '_' if !code => out.push('ˍ'),
+        c => out.push(c),
+    });
+    if out.len() > room {
+        out.truncate(before);
+        return false;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_stay_in_their_code_span() {
+        let line = Line::new().text("500 ").code("GET /<!channel>`*b*`\n> q").text(" · 812 ms");
+        assert_eq!(line.to_mrkdwn(600), "500 `GET /&lt;!channel&gt;ˋ*b*ˋ\\n&gt; q` · 812 ms");
+    }
+
+    #[test]
+    fn code_spans_stand_free_and_are_never_empty() {
+        let line = Line::new().text("a").code("b").text("c").code("  ").code("d");
+        assert_eq!(line.to_mrkdwn(600), "a `b` c `d`");
+    }
+
+    #[test]
+    fn cuts_between_entities_and_closes_the_span() {
+        let line = Line::new().code("&&&&&&&&");
+        for max in 6..60 {
+            let cut = line.to_mrkdwn(max);
+            assert!(cut.len() <= max, "{cut} at {max}");
+            assert_eq!(cut.matches('`').count() % 2, 0, "{cut}");
+            assert_eq!(cut.matches('&').count(), cut.matches("&amp;").count(), "{cut}");
+        }
+    }
+
+    #[test]
+    fn plain_text_for_people() {
+        let line = Line::new().text("500 ").code("GET /a\u{202e}b");
+        assert_eq!(line.to_plain(), "500 GET /a\\u{202e}b");
+    }
+}

@@ -1,0 +1,203 @@
+//! [`SlackMessage`]: a message that keeps Slack's limits however it was made.
+
+use serde_json::{Map, Value, json};
+
+use crate::delivery::Form;
+
+use super::Line;
+use super::line::literal;
+
+/// The headline, in bytes of escaped text. `chat.update` refuses a text over
+/// 4,000, a phone shows 90 or so.
+const MAX_HEADLINE: usize = 600;
+/// Slack's observed limit for blocks inside an attachment.
+const MAX_BLOCKS: usize = 20;
+/// The whole message in bytes; Slack refuses somewhere above 11,000.
+const MAX_MESSAGE: usize = 8_000;
+/// What of that the blocks may use, their skeletons included.
+const BLOCKS_ROOM: usize = 6_000;
+
+/// A message: a headline that says it all, and a card below it.
+///
+/// It keeps Slack's limits and escapes foreign text however it was made: at
+/// most 8,000 bytes and 20 blocks, nothing that mentions, links or formats.
+///
+/// ```
+/// use tower_slack_alert::{Color, Line, SlackMessage};
+///
+/// let message = SlackMessage::new(Line::new().text("checkout is down · ").code("/pay?<!channel>"))
+///     .color(Color::RED)
+///     .paragraph(Line::new().text("runbook: see the wiki"));
+/// assert!(message.to_json().contains("&lt;!channel&gt;"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlackMessage {
+    headline: Line,
+    color: Color,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Paragraph(Line),
+    Preformatted(String),
+}
+
+/// The colour of a card's bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Color([u8; 3]);
+
+impl Color {
+    /// A failure.
+    pub const RED: Color = Color([0xd3, 0x2f, 0x2f]);
+    /// A panic.
+    pub const PURPLE: Color = Color([0x7b, 0x1f, 0xa2]);
+    /// Still running.
+    pub const ORANGE: Color = Color([0xef, 0x6c, 0x00]);
+    /// Slow.
+    pub const AMBER: Color = Color([0xf9, 0xa8, 0x25]);
+    /// Cancelled, or over.
+    pub const GREY: Color = Color([0x9e, 0x9e, 0x9e]);
+    /// Well again.
+    pub const GREEN: Color = Color([0x2e, 0x7d, 0x32]);
+
+    /// Any colour, by its red, green and blue.
+    #[must_use]
+    pub const fn rgb(red: u8, green: u8, blue: u8) -> Self {
+        Color([red, green, blue])
+    }
+
+    fn to_hex(self) -> String {
+        let [red, green, blue] = self.0;
+        format!("#{red:02x}{green:02x}{blue:02x}")
+    }
+}
+
+impl SlackMessage {
+    /// A message with this headline: what a phone shows.
+    #[must_use]
+    pub fn new(headline: Line) -> Self {
+        SlackMessage { headline, color: Color::GREY, parts: Vec::new() }
+    }
+
+    /// The colour of the card's bar. Default: grey.
+    #[must_use]
+    pub fn color(mut self, color: Color) -> Self {
+        self.color = color;
+        self
+    }
+
+    /// Adds a line to the card; an empty one adds nothing.
+    #[must_use]
+    pub fn paragraph(mut self, line: Line) -> Self {
+        if !line.is_empty() {
+            self.parts.push(Part::Paragraph(line));
+        }
+        self
+    }
+
+    /// Adds preformatted text of strangers to the card.
+    #[must_use]
+    pub fn preformatted(mut self, text: impl Into<String>) -> Self {
+        let text: String = text.into();
+        if !text.trim().is_empty() {
+            self.parts.push(Part::Preformatted(text));
+        }
+        self
+    }
+
+    /// The whole message as people read it, one line per part.
+    #[must_use]
+    pub fn to_plain(&self) -> String {
+        let mut out = self.headline.to_plain();
+        for part in &self.parts {
+            out.push('\n');
+            match part {
+                Part::Paragraph(line) => out.push_str(&line.to_plain()),
+                Part::Preformatted(text) => out.push_str(text),
+            }
+        }
+        out
+    }
+
+    pub(crate) fn headline(&self) -> String {
+        self.headline.to_plain()
+    }
+
+    /// The payload as Slack gets it, without a channel.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        Value::Object(self.payload(Form::Full)).to_string()
+    }
+
+    pub(crate) fn payload(&self, form: Form) -> Map<String, Value> {
+        let text = match self.headline.to_mrkdwn(MAX_HEADLINE) {
+            // Slack refuses a message without text.
+            empty if empty.trim().is_empty() => "(no headline)".to_owned(),
+            text => text,
+        };
+        let mut blocks = if form == Form::Full { self.blocks() } else { Vec::new() };
+        loop {
+            let payload = self.assemble(&text, &blocks);
+            let size = Value::Object(payload.clone()).to_string().len();
+            if size <= MAX_MESSAGE || blocks.pop().is_none() {
+                return payload;
+            }
+        }
+    }
+
+    fn assemble(&self, text: &str, blocks: &[Value]) -> Map<String, Value> {
+        let attachments = if blocks.is_empty() {
+            // Said, so that an edit takes an older card away.
+            json!([])
+        } else {
+            json!([{ "color": self.color.to_hex(), "fallback": text, "blocks": blocks }])
+        };
+        let mut payload = Map::new();
+        payload.insert("text".into(), text.into());
+        payload.insert("attachments".into(), attachments);
+        payload.insert("unfurl_links".into(), false.into());
+        payload.insert("unfurl_media".into(), false.into());
+        // An edit's default is another one than a post's.
+        payload.insert("parse".into(), "none".into());
+        payload
+    }
+
+    fn blocks(&self) -> Vec<Value> {
+        const SKELETON: usize = 100;
+        let mut room = BLOCKS_ROOM;
+        let mut blocks = Vec::new();
+        for part in self.parts.iter().take(MAX_BLOCKS) {
+            let Some(left) = room.checked_sub(SKELETON) else { break };
+            room = left;
+            let element = match part {
+                Part::Paragraph(line) => {
+                    let elements = line.to_elements(&mut room);
+                    if elements.is_empty() {
+                        continue;
+                    }
+                    json!({ "type": "rich_text_section", "elements": elements })
+                }
+                Part::Preformatted(text) => {
+                    // Line breaks are what it is for.
+                    let mut lines = Vec::new();
+                    for line in text.trim_end().lines() {
+                        if room < 16 {
+                            break;
+                        }
+                        lines.push(literal(line, &mut room));
+                        room = room.saturating_sub(2);
+                    }
+                    let text = lines.join("\n");
+                    if text.trim().is_empty() {
+                        continue;
+                    }
+                    let text = json!({ "type": "text", "text": text });
+                    json!({ "type": "rich_text_preformatted", "elements": [text] })
+                }
+            };
+            blocks.push(json!({ "type": "rich_text", "elements": [element] }));
+        }
+        blocks
+    }
+}

@@ -1,0 +1,110 @@
+//! [`Control`]: what keeps our thread alive and tells it what to do.
+
+use std::sync::mpsc as sync;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::handoff::Handoff;
+use crate::incident::Matcher;
+use crate::observation::later;
+use crate::observation::lock::relock;
+
+use super::reports::{CheckReport, FlushReport, ShutdownReport};
+
+/// What our thread is told to do.
+pub(super) enum Command {
+    Flush {
+        deadline: Instant,
+        reply: sync::SyncSender<bool>,
+    },
+    /// Without a reply when nobody waits for it.
+    Shutdown {
+        deadline: Instant,
+        reply: Option<sync::SyncSender<bool>>,
+    },
+    Check {
+        reply: oneshot::Sender<CheckReport>,
+    },
+    TestMessage {
+        reply: oneshot::Sender<CheckReport>,
+    },
+    Silence {
+        matcher: Matcher,
+        lasting: Duration,
+    },
+}
+
+/// What keeps our thread alive and tells it what to do. When the last clone of
+/// the layer, its services and its handles is gone, the thread drains for at
+/// most a second and ends.
+#[derive(Debug)]
+pub(crate) struct Control {
+    pub(super) handoff: Arc<Handoff>,
+    commands: mpsc::UnboundedSender<Command>,
+    ended: Mutex<Option<ShutdownReport>>,
+}
+
+impl Control {
+    pub(super) fn new(handoff: Arc<Handoff>) -> (Self, mpsc::UnboundedReceiver<Command>) {
+        let (commands, receiver) = mpsc::unbounded_channel();
+        (Control { handoff, commands, ended: Mutex::new(None) }, receiver)
+    }
+
+    pub(super) fn silence(&self, matcher: Matcher, lasting: Duration) {
+        // Without a thread there is nothing to silence.
+        let _ = self.commands.send(Command::Silence { matcher, lasting });
+    }
+
+    pub(super) fn flush_blocking(&self, limit: Duration) -> FlushReport {
+        let deadline = later(Instant::now(), limit);
+        let (reply, replied) = sync::sync_channel(1);
+        let sent = self.commands.send(Command::Flush { deadline, reply }).is_ok();
+        let completed = sent && replied.recv_timeout(limit).unwrap_or(false);
+        FlushReport::new(completed, &self.handoff.stats())
+    }
+
+    /// Returns by the deadline, whatever our thread is doing. The first report
+    /// stands.
+    pub(super) fn shutdown_blocking(&self, limit: Duration) -> ShutdownReport {
+        if let Some(report) = &*relock(&self.ended) {
+            return report.clone();
+        }
+        let deadline = later(Instant::now(), limit);
+        let (reply, replied) = sync::sync_channel(1);
+        let sent = self.commands.send(Command::Shutdown { deadline, reply: Some(reply) }).is_ok();
+        let completed = sent && replied.recv_timeout(limit).unwrap_or(false);
+        let report = ShutdownReport::new(completed, self.handoff.stats());
+        relock(&self.ended).get_or_insert(report).clone()
+    }
+
+    pub(super) async fn ask(
+        &self,
+        command: impl FnOnce(oneshot::Sender<CheckReport>) -> Command,
+    ) -> Option<CheckReport> {
+        let (reply, replied) = oneshot::channel();
+        self.commands.send(command(reply)).ok()?;
+        replied.await.ok()
+    }
+}
+
+/// Waits for blocking work without blocking the caller's runtime, and without
+/// its timer: on a thread of its own.
+pub(super) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + Sync + Clone + 'static,
+) -> T {
+    let (done, waited) = oneshot::channel();
+    let there = work.clone();
+    let thread = std::thread::Builder::new().name("slack-alert-wait".to_owned());
+    let spawned = thread.spawn(move || {
+        let _ = done.send(there());
+    });
+    if spawned.is_ok() {
+        if let Ok(answer) = waited.await {
+            return answer;
+        }
+    }
+    // No thread to be had: then here, for as long as it was asked for.
+    work()
+}

@@ -1,0 +1,524 @@
+//! [`Driver`]: carries facts into the engine and its actions out to Slack.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::mpsc as sync;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::delivery::{DeliveryError, Dispatch, Form, Health, Op, Outbox, Receipt, Verdict};
+use crate::handoff::{Batch, DestinationState, Handoff};
+use crate::incident::{
+    Carried, DestinationIndex, Engine, Input, Observed, Placement, SentOutcome, Subject,
+};
+use crate::observation::{DropReason, Time, later};
+use crate::slack::render_built_in;
+
+use super::channel::{self, Channel};
+use super::control::Command;
+use super::reports::CheckReport;
+use super::setup::Setup;
+use super::user_thread::UserThread;
+
+/// At the most so often the tally is drained.
+const DRAIN_EVERY: Duration = Duration::from_millis(20);
+/// How long the thread drains when everybody has let go of it.
+const ABANDONED_FOR: Duration = Duration::from_secs(1);
+
+/// Carries facts into the engine and its actions out to Slack.
+pub(super) struct Driver {
+    handoff: Arc<Handoff>,
+    started: Instant,
+    engine: Engine,
+    outbox: Outbox,
+    destinations: Vec<Place>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
+    flushes: Vec<(Instant, sync::SyncSender<bool>)>,
+    stopping: Option<Stopping>,
+    drained_at: Option<Instant>,
+}
+
+struct Place {
+    name: String,
+    is_fallback: bool,
+    stands_by: bool,
+    channel: Channel,
+    warned_late: bool,
+}
+
+/// The process is about to end.
+struct Stopping {
+    deadline: Instant,
+    replies: Vec<sync::SyncSender<bool>>,
+}
+
+/// An attempt came to an end.
+struct Ended {
+    destination: DestinationIndex,
+    what: Attempt,
+}
+
+enum Attempt {
+    Sent {
+        subject: Subject,
+        carried: Carried,
+        last_word: bool,
+        headline: String,
+        result: Result<Receipt, DeliveryError>,
+    },
+    Probed(Result<(), DeliveryError>),
+    /// A test message went out.
+    Tested,
+}
+
+/// What woke the driver.
+enum Event {
+    Command(Option<Command>),
+    Ended(Ended),
+    Time,
+    Filled,
+}
+
+impl Driver {
+    pub(super) async fn new(setup: &Setup, commands: mpsc::UnboundedReceiver<Command>) -> Self {
+        let handoff = Arc::clone(&setup.handoff);
+        let thread = UserThread::new(Arc::clone(&handoff));
+        let channels = channel::open(setup, &thread);
+        let mut modes = Vec::new();
+        for (channel, destination) in channels.iter().zip(&setup.destinations) {
+            modes.push((channel.capabilities().await.can_edit(), destination.is_fallback));
+        }
+        let now = Time::now(&handoff.clock);
+        let places = channels.into_iter().zip(&setup.destinations).map(|(channel, setup)| Place {
+            name: setup.name.clone(),
+            is_fallback: setup.is_fallback,
+            stands_by: setup.is_fallback,
+            channel,
+            warned_late: false,
+        });
+        let destinations: Vec<Place> = places.collect();
+        Driver {
+            engine: Engine::new(
+                setup.policy.clone(),
+                Arc::clone(&setup.identity),
+                now,
+                fastrand::u64(..),
+                modes,
+            ),
+            outbox: Outbox::new(destinations.len(), fastrand::u64(..)),
+            started: now.mono,
+            handoff,
+            destinations,
+            commands,
+            ended: mpsc::unbounded_channel(),
+            flushes: Vec::new(),
+            stopping: None,
+            drained_at: None,
+        }
+    }
+
+    /// Runs until it has been told to stop and there is nothing left to do.
+    pub(super) async fn run(&mut self) {
+        loop {
+            self.step();
+            if self.is_over() {
+                self.finish();
+                return;
+            }
+            match self.next_event().await {
+                Event::Command(Some(command)) => self.obey(command),
+                // Everybody has let go.
+                Event::Command(None) => self.stop(later(Instant::now(), ABANDONED_FOR), None),
+                Event::Ended(ended) => self.take(ended),
+                Event::Time | Event::Filled => {}
+            }
+        }
+    }
+
+    fn now(&self) -> Time {
+        Time::now(&self.handoff.clock)
+    }
+
+    /// Does everything that can be done without waiting.
+    fn step(&mut self) {
+        if self.stopping.is_none() && self.may_drain() {
+            let batch = self.handoff.ledger.take(&self.handoff.tally);
+            self.drained_at = Some(Instant::now());
+            self.observe(batch);
+        }
+        let now = self.now();
+        self.engine.tick(now);
+        self.relieve();
+        loop {
+            let actions: Vec<_> = self.engine.actions().collect();
+            for action in actions {
+                self.outbox.push(now.mono, action);
+            }
+            let mut skipped = false;
+            for destination in 0..self.destinations.len() {
+                skipped |= self.dispatch(now, destination);
+            }
+            // What was skipped may leave the engine something else to ask for.
+            if !skipped {
+                break;
+            }
+            self.engine.tick(now);
+        }
+        self.account(now);
+        self.answer_flushes();
+    }
+
+    fn observe(&mut self, batch: Batch) {
+        let observed = batch.rows.into_iter().map(|row| Observed {
+            key: row.key,
+            counts: row.counts,
+            moved_in: row.moved_in,
+            moved_out: row.moved_out,
+            samples: row.samples,
+        });
+        self.engine.handle(self.now(), Input::Observed(observed.collect()));
+    }
+
+    /// Lets fallbacks speak when nobody else can, and stand by again.
+    fn relieve(&mut self) {
+        let now = self.now();
+        let all_down = self
+            .destinations
+            .iter()
+            .enumerate()
+            .filter(|(_, place)| !place.is_fallback)
+            .all(|(index, _)| self.outbox.is_down(now.mono, index));
+        for destination in 0..self.destinations.len() {
+            let Some(place) = self.destinations.get_mut(destination) else { continue };
+            if place.is_fallback && place.stands_by == all_down {
+                place.stands_by = !all_down;
+                let stands_by = place.stands_by;
+                self.engine.handle(now, Input::Standby { destination, stands_by });
+            }
+        }
+    }
+
+    /// Starts what a destination can be told now. Returns whether something
+    /// turned out to have nothing to say.
+    fn dispatch(&mut self, now: Time, destination: DestinationIndex) -> bool {
+        let mut skipped = false;
+        loop {
+            let engine = &self.engine;
+            let is_edit = |subject| engine.is_edit(destination, subject);
+            let Some(dispatch) = self.outbox.poll(now.mono, destination, is_edit) else {
+                return skipped;
+            };
+            let Some(place) = self.destinations.get(destination) else { return skipped };
+            let (channel, ended) = (place.channel.clone(), self.ended.0.clone());
+            let (subject, form, maybe_repeat) = match dispatch {
+                Dispatch::Probe => {
+                    tokio::spawn(async move {
+                        let what = Attempt::Probed(channel.check().await);
+                        let _ = ended.send(Ended { destination, what });
+                    });
+                    continue;
+                }
+                Dispatch::Send { subject, form, maybe_repeat } => (subject, form, maybe_repeat),
+            };
+            let Some((mut view, carried, placement)) = self.engine.view(now, destination, subject)
+            else {
+                self.outbox.skip(destination, subject);
+                self.engine.skipped(destination, subject);
+                skipped = true;
+                continue;
+            };
+            view.maybe_repeat = maybe_repeat;
+            let op = match &placement {
+                Placement::New => Op::Post,
+                Placement::Edit(message) => Op::Update(message),
+            };
+            let headline = render_built_in(&view, op).headline();
+            tokio::spawn(async move {
+                let last_word = view.stopped;
+                let result = channel.deliver(view, placement, form).await;
+                let what = Attempt::Sent { subject, carried, last_word, headline, result };
+                let _ = ended.send(Ended { destination, what });
+            });
+        }
+    }
+
+    fn take(&mut self, ended: Ended) {
+        let now = self.now();
+        let destination = ended.destination;
+        let name = self.destinations.get(destination).map(|place| place.name.clone());
+        let name = name.unwrap_or_default();
+        match ended.what {
+            Attempt::Tested => self.outbox.charge(now.mono, destination),
+            Attempt::Probed(result) => {
+                self.outbox.probed(now.mono, destination, result.is_ok());
+                if result.is_ok() {
+                    tracing::info!(target: "tower_slack_alert", "{name} takes messages again");
+                }
+            }
+            Attempt::Sent { subject, carried, last_word, headline, result } => {
+                let verdict = self.outbox.done(now.mono, destination, result.as_ref().map(|_| ()));
+                self.record(&name, destination, &headline, verdict, &result);
+                let outcome = match verdict {
+                    Verdict::Delivered => {
+                        SentOutcome::Posted(result.ok().and_then(Receipt::into_reference))
+                    }
+                    Verdict::Stale => SentOutcome::Stale,
+                    Verdict::Refused => SentOutcome::Dropped(DropReason::Refused),
+                    Verdict::Again => return,
+                };
+                let sent = Input::Sent { destination, subject, carried, last_word, outcome };
+                self.engine.handle(now, sent);
+            }
+        }
+    }
+
+    /// Writes the local record of a message.
+    fn record(
+        &self,
+        name: &str,
+        destination: DestinationIndex,
+        headline: &str,
+        verdict: Verdict,
+        result: &Result<Receipt, DeliveryError>,
+    ) {
+        let fault = result.as_ref().err().map(|error| error.code().to_owned());
+        let health = self.outbox.health(self.now().mono, destination);
+        match (verdict, &fault) {
+            (Verdict::Delivered, _) => {
+                tracing::info!(target: "tower_slack_alert::alert", destination = name, "{headline}");
+            }
+            (Verdict::Refused, Some(code)) => tracing::warn!(
+                target: "tower_slack_alert::alert", destination = name, code, "dropped: {headline}"
+            ),
+            (_, Some(code)) if health == Health::Open => tracing::error!(
+                target: "tower_slack_alert",
+                "{name} takes no messages until its configuration is mended ({code}); alerts are \
+                 held, and it is probed every 10 minutes"
+            ),
+            (_, Some(code)) => tracing::debug!(
+                target: "tower_slack_alert", destination = name, code, "not delivered yet"
+            ),
+            _ => {}
+        }
+        let since_start = self.handoff.clock.now().saturating_duration_since(self.started);
+        self.handoff.ledger.describe(|destinations| {
+            let Some(stats) = destinations.get_mut(destination) else { return };
+            match fault {
+                Some(code) => stats.last_fault = Some(code),
+                None => {
+                    stats.messages += 1;
+                    stats.last_delivery = Some(since_start);
+                }
+            }
+        });
+    }
+
+    /// Brings the ledger up to date, and says what is late.
+    fn account(&mut self, now: Time) {
+        self.handoff.tally.forget(&self.engine.take_ended());
+        self.handoff.ledger.settle(self.engine.accounts());
+        for (index, place) in self.destinations.iter_mut().enumerate() {
+            let late = self.outbox.late(now.mono, index);
+            if let Some(late) = late.filter(|_| !place.warned_late) {
+                tracing::warn!(
+                    target: "tower_slack_alert::alert",
+                    destination = place.name,
+                    "an alert has been undelivered for {} s",
+                    late.as_secs()
+                );
+            }
+            place.warned_late = late.is_some();
+        }
+        let healths: Vec<Health> =
+            (0..self.destinations.len()).map(|index| self.outbox.health(now.mono, index)).collect();
+        self.handoff.ledger.describe(|destinations| {
+            for (stats, health) in destinations.iter_mut().zip(healths) {
+                stats.state = match health {
+                    Health::Ready => DestinationState::Ready,
+                    Health::Paused => DestinationState::Paused,
+                    Health::Retrying => DestinationState::Retrying,
+                    Health::Open => DestinationState::Open,
+                };
+            }
+        });
+    }
+
+    fn is_idle(&self) -> bool {
+        let empty = (0..self.destinations.len())
+            .all(|destination| self.stands_by(destination) || self.outbox.is_empty(destination));
+        empty && self.engine.is_idle()
+    }
+
+    fn stands_by(&self, destination: DestinationIndex) -> bool {
+        self.destinations.get(destination).is_none_or(|place| place.stands_by)
+    }
+
+    fn answer_flushes(&mut self) {
+        let idle = self.is_idle();
+        let now = Instant::now();
+        self.flushes.retain(|(deadline, reply)| {
+            let over = idle || now >= *deadline;
+            if over {
+                let _ = reply.try_send(idle);
+            }
+            !over
+        });
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Flush { deadline, reply } => {
+                let batch = self.handoff.ledger.take(&self.handoff.tally);
+                self.observe(batch);
+                self.engine.handle(self.now(), Input::Flush);
+                self.flushes.push((deadline, reply));
+            }
+            Command::Shutdown { deadline, reply } => self.stop(deadline, reply),
+            Command::Silence { matcher, lasting } => {
+                self.engine.handle(self.now(), Input::Silence { matcher, lasting });
+            }
+            Command::Check { reply } => self.check(reply),
+            Command::TestMessage { reply } => self.test(reply),
+        }
+    }
+
+    fn check(&self, reply: oneshot::Sender<CheckReport>) {
+        let channels: Vec<(String, Channel)> =
+            self.destinations.iter().map(|p| (p.name.clone(), p.channel.clone())).collect();
+        tokio::spawn(async move {
+            let mut results = Vec::new();
+            for (name, channel) in channels {
+                results.push((name, channel.check().await));
+            }
+            let _ = reply.send(CheckReport::new(results));
+        });
+    }
+
+    fn test(&self, reply: oneshot::Sender<CheckReport>) {
+        let view = self.engine.test_view(self.now());
+        let channels: Vec<(String, Channel)> =
+            self.destinations.iter().map(|p| (p.name.clone(), p.channel.clone())).collect();
+        let ended = self.ended.0.clone();
+        tokio::spawn(async move {
+            let mut results = Vec::new();
+            for (destination, (name, channel)) in channels.into_iter().enumerate() {
+                let sent = channel.deliver(view.clone(), Placement::New, Form::Full).await;
+                results.push((name, sent.map(|_| ())));
+                let _ = ended.send(Ended { destination, what: Attempt::Tested });
+            }
+            let _ = reply.send(CheckReport::new(results));
+        });
+    }
+
+    fn stop(&mut self, deadline: Instant, reply: Option<sync::SyncSender<bool>>) {
+        if let Some(stopping) = &mut self.stopping {
+            stopping.deadline = stopping.deadline.min(deadline);
+            stopping.replies.extend(reply);
+            return;
+        }
+        let batch = self.handoff.ledger.close(&self.handoff.tally, DropReason::AfterShutdown);
+        self.observe(batch);
+        self.engine.handle(self.now(), Input::Stop);
+        self.stopping = Some(Stopping { deadline, replies: reply.into_iter().collect() });
+    }
+
+    fn is_over(&self) -> bool {
+        let Some(stopping) = &self.stopping else { return false };
+        let left = stopping.deadline.saturating_duration_since(Instant::now());
+        // Nothing of what is left can go out in time: no need to wait for it.
+        let horizon = later(self.now().mono, left);
+        let hopeless = (0..self.destinations.len()).all(|destination| {
+            let is_edit = |subject| self.engine.is_edit(destination, subject);
+            self.stands_by(destination)
+                || !self.outbox.can_progress_by(destination, horizon, is_edit)
+        });
+        left < MARGIN || hopeless || self.is_idle()
+    }
+
+    fn finish(&mut self) {
+        let idle = self.is_idle();
+        self.engine.handle(self.now(), Input::Abandon);
+        self.handoff.ledger.settle(self.engine.accounts());
+        for (_, reply) in self.flushes.drain(..) {
+            let _ = reply.try_send(idle);
+        }
+        let replies = self.stopping.take().map(|stopping| stopping.replies);
+        for reply in replies.into_iter().flatten() {
+            let _ = reply.try_send(idle);
+        }
+    }
+
+    fn may_drain(&self) -> bool {
+        self.drained_at.is_none_or(|at| at.elapsed() >= DRAIN_EVERY)
+    }
+
+    async fn next_event(&mut self) -> Event {
+        let now = self.now();
+        let engine = &self.engine;
+        let deadlines = (0..self.destinations.len()).filter_map(|destination| {
+            let is_edit = |subject| engine.is_edit(destination, subject);
+            self.outbox.deadline(now.mono, destination, is_edit)
+        });
+        let deadline = deadlines.chain(engine.deadline()).min();
+        let clock = self.handoff.clock.clone();
+        let mut timed = pin!(async move {
+            match deadline {
+                Some(deadline) => clock.sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        });
+        // Promises to callers are kept by the machine's clock.
+        let promised = self.flushes.iter().map(|(deadline, _)| *deadline);
+        let stopping = self.stopping.as_ref().map(|stopping| earlier(stopping.deadline, MARGIN));
+        let promised = promised.chain(stopping).min();
+        let mut promised = pin!(async move {
+            match promised {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        });
+        let stopping = self.stopping.is_some();
+        let drain_at = self.drained_at.map(|at| later(at, DRAIN_EVERY));
+        let tally = &self.handoff.tally;
+        let mut filled = pin!(async move {
+            if stopping {
+                std::future::pending::<()>().await;
+            }
+            tally.filled().await;
+            if let Some(at) = drain_at {
+                tokio::time::sleep_until(at.into()).await;
+            }
+        });
+        let (commands, ended) = (&mut self.commands, &mut self.ended.1);
+        poll_fn(|cx| {
+            if let Poll::Ready(Some(ended)) = ended.poll_recv(cx) {
+                return Poll::Ready(Event::Ended(ended));
+            }
+            // A closed channel has been heard once; it is always ready then.
+            if !(stopping && commands.is_closed() && commands.is_empty()) {
+                if let Poll::Ready(command) = commands.poll_recv(cx) {
+                    return Poll::Ready(Event::Command(command));
+                }
+            }
+            if filled.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Event::Filled);
+            }
+            if timed.as_mut().poll(cx).is_ready() || promised.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Event::Time);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+/// A report leaves this long before its deadline, so that it arrives in time.
+const MARGIN: Duration = Duration::from_millis(20);
+
+fn earlier(at: Instant, by: Duration) -> Instant {
+    at.checked_sub(by).unwrap_or(at)
+}

@@ -1,0 +1,20 @@
+//! Our own threads: what drives the engine and the outbox, and the handle by
+//! which users reach them.
+
+mod channel;
+mod control;
+mod driver;
+mod flush_guard;
+mod handle;
+mod reports;
+mod setup;
+mod start;
+mod user_thread;
+
+pub use flush_guard::FlushGuard;
+pub use handle::AlertHandle;
+pub use reports::{CheckReport, FlushReport, ShutdownReport};
+
+pub(crate) use control::Control;
+pub(crate) use setup::{ChannelSetup, DestinationSetup, Setup};
+pub(crate) use start::start;

@@ -1,0 +1,61 @@
+//! Starts our thread, and keeps it running through panics of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::observation::DropReason;
+
+use super::control::{Command, Control};
+use super::driver::Driver;
+use super::setup::Setup;
+
+/// Longest wait before going on after a panic of our own.
+const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// Starts our thread. Without one, requests are served and counted as dropped.
+pub(crate) fn start(setup: Setup) -> Arc<Control> {
+    let handoff = Arc::clone(&setup.handoff);
+    handoff.ledger.open(setup.destinations.iter().map(|destination| destination.name.clone()));
+    let (control, commands) = Control::new(Arc::clone(&handoff));
+    let thread = std::thread::Builder::new().name("slack-alert".to_owned());
+    if let Err(error) = thread.spawn(move || run(&setup, commands)) {
+        let fault = format!("the alerting thread could not start: {error}");
+        tracing::error!(target: "tower_slack_alert", "no alerts will be sent: {fault}");
+        handoff.ledger.fault(fault);
+        let _ = handoff.ledger.close(&handoff.tally, DropReason::NoThread);
+    }
+    Arc::new(control)
+}
+
+fn run(setup: &Setup, commands: mpsc::UnboundedReceiver<Command>) {
+    let handoff = &setup.handoff;
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let fault = format!("the alerting runtime could not start: {error}");
+            tracing::error!(target: "tower_slack_alert", "no alerts will be sent: {fault}");
+            handoff.ledger.fault(fault);
+            let _ = handoff.ledger.close(&handoff.tally, DropReason::NoThread);
+            return;
+        }
+    };
+    let mut driver = runtime.block_on(Driver::new(setup, commands));
+    let mut rest = Duration::from_millis(100);
+    loop {
+        let ran = catch_unwind(AssertUnwindSafe(|| runtime.block_on(driver.run())));
+        if ran.is_ok() {
+            break;
+        }
+        // Our own fault. The state is whole, since it changes between awaits.
+        handoff.ledger.restarted();
+        tracing::error!(target: "tower_slack_alert", "the alerting panicked and goes on");
+        std::thread::sleep(rest);
+        rest = rest.saturating_mul(2).min(LONGEST_REST);
+    }
+    drop(driver);
+    // A lookup that hangs must not hold up the process's end.
+    runtime.shutdown_background();
+}
