@@ -152,10 +152,8 @@ pub use incident::{
     Totals, ViewRow,
 };
 pub use layer::SlackAlertLayer;
-#[cfg(any(test, feature = "test-util"))]
-pub use observation::Clock;
 pub use observation::{
-    Account, Counts, DropReason, Identity, Key, Kind, MethodName, Outcome, PathCapture,
+    Account, Clock, Counts, DropReason, Identity, Key, Kind, MethodName, Outcome, PathCapture,
     QueryCapture, ReportedError, RequestHead, RequestInfo, Route, Rule, Sample, Samples, Site,
     Status, Time,
 };

@@ -113,6 +113,13 @@ impl AlertConfigBuilder {
         self
     }
 
+    /// Whether a destination is set: useful after
+    /// [`AlertConfig::from_env`], to name one for development.
+    #[must_use]
+    pub fn has_destination(&self) -> bool {
+        !self.destinations.is_empty()
+    }
+
     /// When a response counts as slow. Default: 5 s.
     pub fn slow_after(mut self, threshold: Duration) -> Self {
         self.rules.slow_after = threshold;

@@ -274,12 +274,9 @@ fn context(view: &IncidentView, sample: &Sample) -> Line {
         };
         line = line.code(format!("{method}{}{query}", sample.path()));
     }
-    for (name, value) in sample.headers() {
-        let name = match name {
-            "x-request-id" => "request",
-            "user-agent" => "from",
-            other => other,
-        };
+    let agent = http::header::USER_AGENT;
+    for (name, value) in sample.headers().filter(|(name, _)| *name != agent.as_str()) {
+        let name = if name == "x-request-id" { "request" } else { name };
         line = line.dot().text(format!("{name} ")).code(value);
     }
     for (name, value) in sample.notes() {
@@ -290,7 +287,10 @@ fn context(view: &IncidentView, sample: &Sample) -> Line {
         let count = spoken::count(sample.in_flight() as u64);
         line = line.dot().text(format!("{count} in flight"));
     }
-    line
+    match sample.header(&agent) {
+        Some(agent) => line.dot().text("from ").code(agent),
+        None => line,
+    }
 }
 
 fn deployment(view: &IncidentView, line: Line) -> Line {

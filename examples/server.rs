@@ -1,0 +1,218 @@
+//! A small axum service under the layer, to see alerts arrive.
+//!
+//! `cargo run --example server`, then open <http://127.0.0.1:3000>. Without a
+//! Slack destination in the environment it starts a local Slack inside itself
+//! and prints each message.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Path;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use futures_util::stream;
+use slack_inbox::Inbox;
+use tower_slack_alert::{AlertConfig, Destination, ReportedError, RequestAlert, SlackAlertLayer};
+use tracing_subscriber::EnvFilter;
+
+const INBOX_PORT: u16 = 3001;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut config = AlertConfig::from_env();
+    let mut inbox = None;
+    if !config.has_destination() {
+        let local = start_inbox()?;
+        config = config.also(Destination::webhook(local.webhook_url()));
+        inbox = Some(local);
+    }
+    // The inbox prints messages in full; their one-line record would say it twice.
+    let default = if inbox.is_some() { "info,tower_slack_alert::alert=warn" } else { "info" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).init();
+
+    let alerts = SlackAlertLayer::new(config.ignore_path("/healthz").build()?);
+    let handle = alerts.handle();
+
+    let port = match std::env::var("PORT") {
+        Ok(port) => port.parse().map_err(|_| "PORT is not a number from 0 to 65535")?,
+        Err(_) => 3000,
+    };
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("can't listen on {address}: {error}; set another PORT"))?;
+    println!("listening on http://{}", listener.local_addr()?);
+    if let Some(inbox) = &inbox {
+        println!("alerts go to a local Slack on http://{}", inbox.address());
+    }
+
+    let draining = handle.clone();
+    axum::serve(listener, app(alerts))
+        .with_graceful_shutdown(async move {
+            stop_signal().await;
+            draining.draining();
+            println!("stopping");
+        })
+        .await?;
+    let report = handle.shutdown(Duration::from_secs(5)).await;
+    println!("alerts: {report}");
+    Ok(())
+}
+
+fn start_inbox() -> Result<Inbox, String> {
+    Inbox::builder().port(INBOX_PORT).print(true).start().map_err(|error| {
+        format!(
+            "can't start the local Slack on port {INBOX_PORT}: {error}; free the port, or set \
+             SLACK_ALERT_WEBHOOK_URL"
+        )
+    })
+}
+
+fn app(alerts: SlackAlertLayer) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/healthz", get(|| async { StatusCode::SERVICE_UNAVAILABLE }))
+        .route("/users/{id}", get(|Path(id): Path<u64>| async move { format!("user {id}\n") }))
+        .route("/fail", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }))
+        .route("/fail/{status}", get(fail))
+        .route("/panic", get(panics))
+        .route("/slow/{millis}", get(slow))
+        .route("/block/{millis}", get(block))
+        .route("/stream/{chunks}", get(chunks))
+        .route("/broken-stream", get(broken_stream))
+        .route("/orders", post(order))
+        .layer(alerts)
+        .layer(Extension(Stock(vec![1, 2, 3])))
+}
+
+async fn index() -> &'static str {
+    "Try, and watch the alerts arrive:\n\n\
+     curl localhost:3000/fail              a 500\n\
+     curl localhost:3000/fail/503          any status; 4xx are not told\n\
+     curl localhost:3000/panic             a panic, answered 500\n\
+     curl localhost:3000/slow/6000         slow: 6 s\n\
+     curl localhost:3000/block/6000        the same, blocking its thread\n\
+     curl localhost:3000/broken-stream     a body that fails midway\n\
+     curl -X POST localhost:3000/orders    a 500 with its reason\n\
+     curl localhost:3000/users/1           fine\n\
+     curl localhost:3000/stream/5          fine, in 5 chunks\n\
+     curl localhost:3000/healthz           ignored, whatever it says\n"
+}
+
+async fn fail(Path(status): Path<u16>) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST)
+}
+
+#[derive(Clone)]
+struct Stock(Vec<u32>);
+
+async fn panics(Extension(stock): Extension<Stock>) -> String {
+    let wanted = stock.0.len() + 4;
+    format!("{}\n", stock.0[wanted])
+}
+
+async fn slow(Path(millis): Path<u64>) -> String {
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+    format!("took {millis} ms\n")
+}
+
+async fn block(Path(millis): Path<u64>) -> String {
+    std::thread::sleep(Duration::from_millis(millis));
+    format!("blocked for {millis} ms\n")
+}
+
+async fn chunks(Path(chunks): Path<u32>) -> Response {
+    let chunks = stream::unfold(0, move |n| async move {
+        if n >= chunks {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Some((Ok::<_, Infallible>(Bytes::from(format!("chunk {n}\n"))), n + 1))
+    });
+    ([(header::CONTENT_TYPE, "text/plain")], Body::from_stream(chunks)).into_response()
+}
+
+async fn broken_stream() -> Response {
+    let parts = stream::unfold(0, |n| async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        match n {
+            0 | 1 => Some((Ok(Bytes::from_static(b"some rows\n")), n + 1)),
+            2 => Some((Err(std::io::Error::other("the cursor was closed")), n + 1)),
+            _ => None,
+        }
+    });
+    Body::from_stream(parts).into_response()
+}
+
+async fn order() -> Result<StatusCode, OrderError> {
+    RequestAlert::current().note("tenant", "acme");
+    Err(OrderError { cause: PoolTimeout })
+}
+
+/// An error of the application, with its cause.
+#[derive(Debug)]
+struct OrderError {
+    cause: PoolTimeout,
+}
+
+impl fmt::Display for OrderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("connection refused")
+    }
+}
+
+impl Error for OrderError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.cause)
+    }
+}
+
+#[derive(Debug)]
+struct PoolTimeout;
+
+impl fmt::Display for PoolTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("pool timed out")
+    }
+}
+
+impl Error for PoolTimeout {}
+
+impl IntoResponse for OrderError {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(ReportedError::new(&self));
+        response
+    }
+}
+
+async fn stop_signal() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminated = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated => {}
+    }
+}
