@@ -329,3 +329,163 @@ impl Method {
         self.pace.ready_at().max(self.paused_until)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::incident::IncidentId;
+
+    fn subject(n: u64) -> Subject {
+        Subject::Incident(IncidentId::new([0; 16], n))
+    }
+
+    fn action(n: u64, urgency: Urgency) -> Action {
+        Action { destination: 0, subject: subject(n), urgency }
+    }
+
+    const POST: fn(Subject) -> bool = |_| false;
+    const EDIT: fn(Subject) -> bool = |_| true;
+
+    fn sent(lane: &mut Lane, now: Instant, is_edit: fn(Subject) -> bool) -> Option<Subject> {
+        match lane.poll(now, is_edit)? {
+            Dispatch::Send { subject, .. } => Some(subject),
+            Dispatch::Probe => None,
+        }
+    }
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn one_at_a_time_last_words_first_and_one_entry_per_subject() {
+        let (mut lane, now) = (Lane::new(), Instant::now());
+        lane.push(now, action(1, Urgency::Progress));
+        lane.push(now, action(2, Urgency::First));
+        lane.push(now, action(2, Urgency::First));
+        lane.push(now, action(3, Urgency::Last));
+        for expected in [3, 2, 1] {
+            assert_eq!(sent(&mut lane, now, POST), Some(subject(expected)));
+            assert_eq!(sent(&mut lane, now, POST), None);
+            assert_eq!(lane.done(now, Ok(()), 0.0), Verdict::Delivered);
+        }
+        assert!(lane.is_empty());
+    }
+
+    #[test]
+    fn posts_keep_their_pace_and_edits_their_own() {
+        let (mut lane, now) = (Lane::new(), Instant::now());
+        for n in 0..4 {
+            lane.push(now, action(n, Urgency::First));
+        }
+        for _ in 0..3 {
+            sent(&mut lane, now, POST).unwrap();
+            lane.done(now, Ok(()), 0.0);
+        }
+        assert_eq!(sent(&mut lane, now, POST), None);
+        assert_eq!(lane.deadline(POST), Some(now + seconds(1)));
+        // An edit is not held up by it.
+        assert!(sent(&mut lane, now, EDIT).is_some());
+        lane.done(now, Ok(()), 0.0);
+        lane.push(now, action(9, Urgency::Progress));
+        assert_eq!(sent(&mut lane, now, EDIT), None);
+        assert!(sent(&mut lane, now + Duration::from_millis(1500), EDIT).is_some());
+    }
+
+    #[test]
+    fn a_429_pauses_its_method_and_no_other() {
+        let (mut lane, now) = (Lane::new(), Instant::now());
+        lane.push(now, action(1, Urgency::First));
+        sent(&mut lane, now, POST).unwrap();
+        let limited = DeliveryError::rate_limited(Some(seconds(5)));
+        assert_eq!(lane.done(now, Err(&limited), 0.0), Verdict::Again);
+        assert_eq!(lane.health(now), Health::Paused);
+        assert_eq!(sent(&mut lane, now + seconds(4), POST), None);
+        assert!(sent(&mut lane, now + seconds(4), EDIT).is_some());
+        lane.done(now + seconds(4), Ok(()), 0.0);
+        lane.push(now, action(2, Urgency::First));
+        assert!(sent(&mut lane, now + seconds(5), POST).is_some());
+    }
+
+    #[test]
+    fn a_429_never_pauses_longer_than_15_minutes_and_30_seconds_by_default() {
+        for (asked, paused) in [(Some(seconds(3600)), 900), (None, 30), (Some(seconds(0)), 0)] {
+            let (mut lane, now) = (Lane::new(), Instant::now());
+            lane.push(now, action(1, Urgency::First));
+            sent(&mut lane, now, POST).unwrap();
+            lane.done(now, Err(&DeliveryError::rate_limited(asked)), 0.0);
+            if paused > 0 {
+                assert_eq!(sent(&mut lane, now + seconds(paused - 1), POST), None);
+            }
+            assert!(sent(&mut lane, now + seconds(paused), POST).is_some(), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn transient_faults_back_off_and_unknown_ones_say_so() {
+        let (mut lane, now) = (Lane::new(), Instant::now());
+        lane.push(now, action(1, Urgency::First));
+        sent(&mut lane, now, POST).unwrap();
+        lane.done(now, Err(&DeliveryError::transient()), 1.0);
+        assert_eq!(sent(&mut lane, now + Duration::from_millis(999), POST), None);
+        let at = now + seconds(1);
+        let again = lane.poll(at, POST).unwrap();
+        assert!(matches!(again, Dispatch::Send { maybe_repeat: false, .. }));
+        lane.done(at, Err(&DeliveryError::unknown_outcome()), 1.0);
+        let at = at + seconds(2);
+        let again = lane.poll(at, POST).unwrap();
+        assert!(matches!(again, Dispatch::Send { maybe_repeat: true, .. }));
+        assert!(lane.is_down(now + LATE_AFTER));
+        lane.done(at, Ok(()), 0.0);
+        assert!(!lane.is_down(now + LATE_AFTER));
+    }
+
+    #[test]
+    fn refused_once_is_plain_text_refused_twice_is_dropped() {
+        let (mut lane, now) = (Lane::new(), Instant::now());
+        lane.push(now, action(1, Urgency::First));
+        assert!(matches!(lane.poll(now, POST), Some(Dispatch::Send { form: Form::Full, .. })));
+        assert_eq!(lane.done(now, Err(&DeliveryError::refused()), 0.0), Verdict::Again);
+        assert!(matches!(lane.poll(now, POST), Some(Dispatch::Send { form: Form::TextOnly, .. })));
+        assert_eq!(lane.done(now, Err(&DeliveryError::refused()), 0.0), Verdict::Refused);
+        assert!(lane.is_empty());
+    }
+
+    #[test]
+    fn revoked_opens_the_circuit_until_a_probe_works() {
+        let (mut lane, now) = (Lane::new(), Instant::now());
+        lane.push(now, action(1, Urgency::First));
+        sent(&mut lane, now, POST).unwrap();
+        lane.done(now, Err(&DeliveryError::revoked()), 0.0);
+        assert_eq!(lane.health(now), Health::Open);
+        assert!(lane.is_down(now));
+        assert_eq!(lane.poll(now + seconds(599), POST), None);
+        assert_eq!(lane.poll(now + seconds(600), POST), Some(Dispatch::Probe));
+        lane.probed(now + seconds(600), false);
+        assert_eq!(lane.poll(now + seconds(601), POST), None);
+        assert_eq!(lane.poll(now + seconds(1200), POST), Some(Dispatch::Probe));
+        lane.probed(now + seconds(1200), true);
+        // What waited is still there, in its latest state.
+        assert_eq!(sent(&mut lane, now + seconds(1200), POST), Some(subject(1)));
+    }
+
+    #[test]
+    fn a_stale_reference_goes_back_to_the_engine() {
+        let (mut lane, now) = (Lane::new(), Instant::now());
+        lane.push(now, action(1, Urgency::Progress));
+        sent(&mut lane, now, EDIT).unwrap();
+        assert_eq!(lane.done(now, Err(&DeliveryError::stale_ref()), 0.0), Verdict::Stale);
+        assert!(lane.is_empty());
+    }
+
+    #[test]
+    fn hopeless_before_a_deadline_is_known_at_once() {
+        let (mut lane, now) = (Lane::new(), Instant::now());
+        lane.push(now, action(1, Urgency::First));
+        assert!(lane.can_progress_by(now + seconds(5), POST));
+        sent(&mut lane, now, POST).unwrap();
+        assert!(lane.can_progress_by(now + seconds(5), POST));
+        lane.done(now, Err(&DeliveryError::rate_limited(Some(seconds(600)))), 0.0);
+        assert!(!lane.can_progress_by(now + seconds(5), POST));
+    }
+}

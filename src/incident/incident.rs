@@ -61,6 +61,14 @@ impl Incident {
         }
     }
 
+    /// Whether a destination knows of it, and not yet that nobody watches it
+    /// any more.
+    pub(super) fn lacks_last_word(&self, destination: usize) -> bool {
+        self.tellings.get(destination).is_some_and(|telling| {
+            (telling.is_known || self.key == Key::Cut) && !telling.had_last_word
+        })
+    }
+
     /// What a destination has not been told of.
     pub(super) fn held(&self, destination: usize) -> u64 {
         let settled = self.tellings.get(destination).map_or(0, |telling| telling.settled);

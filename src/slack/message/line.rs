@@ -33,7 +33,11 @@ impl Line {
     /// Adds words of one's own.
     #[must_use]
     pub fn text(mut self, text: impl Into<String>) -> Self {
-        self.spans.push(Span::Text(text.into()));
+        let text: String = text.into();
+        match self.spans.last_mut() {
+            Some(Span::Text(before)) => before.push_str(&text),
+            _ => self.spans.push(Span::Text(text)),
+        }
         self
     }
 
@@ -131,7 +135,7 @@ impl Line {
                 break;
             }
             *room -= SKELETON;
-            let text = literal(text, room);
+            let text = literal(text, room, &mut { MAX_UNITS });
             if text.is_empty() {
                 continue;
             }
@@ -145,13 +149,14 @@ impl Line {
     }
 }
 
+/// Slack's limit for text objects is 3,000 characters; UTF-16 units are the
+/// larger way to count them.
+pub(super) const MAX_UNITS: usize = 2_900;
+
 /// Text for places where Slack takes it literally, within `room` bytes of
-/// JSON, which is taken away.
-pub(super) fn literal(text: &str, room: &mut usize) -> String {
-    /// Slack's limit for text objects is 3,000 characters.
-    const MAX_UTF16: usize = 2_900;
+/// JSON and so many UTF-16 `units`, both of which are used up.
+pub(super) fn literal(text: &str, room: &mut usize, units: &mut usize) -> String {
     let mut out = String::new();
-    let mut units = 0;
     for c in text.chars() {
         let before = out.len();
         spell(c, &mut |c| out.push(c));
@@ -159,14 +164,16 @@ pub(super) fn literal(text: &str, room: &mut usize) -> String {
         // A quote or a backslash takes two bytes in JSON.
         let cost: usize =
             added.chars().map(|c| if matches!(c, '"' | '\\') { 2 } else { c.len_utf8() }).sum();
-        units += added.encode_utf16().count();
-        if cost + ELLIPSIS.len_utf8() > *room || units > MAX_UTF16 {
+        let counted = added.encode_utf16().count();
+        if cost + ELLIPSIS.len_utf8() > *room || counted >= *units {
             out.truncate(before);
             out.push(ELLIPSIS);
             *room = room.saturating_sub(ELLIPSIS.len_utf8());
+            *units = 0;
             break;
         }
         *room -= cost;
+        *units -= counted;
     }
     out
 }

@@ -10,3 +10,6 @@ pub use line::Line;
 pub use slack_message::{Color, SlackMessage};
 
 pub(crate) use built_in::render;
+
+#[cfg(test)]
+mod tests;

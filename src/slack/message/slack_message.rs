@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::delivery::Form;
 
 use super::Line;
-use super::line::literal;
+use super::line::{MAX_UNITS, literal};
 
 /// The headline, in bytes of escaped text. `chat.update` refuses a text over
 /// 4,000, a phone shows 90 or so.
@@ -180,13 +180,14 @@ impl SlackMessage {
                 }
                 Part::Preformatted(text) => {
                     // Line breaks are what it is for.
-                    let mut lines = Vec::new();
+                    let (mut lines, mut units) = (Vec::new(), MAX_UNITS);
                     for line in text.trim_end().lines() {
-                        if room < 16 {
+                        if room < 16 || units < 2 {
                             break;
                         }
-                        lines.push(literal(line, &mut room));
+                        lines.push(literal(line, &mut room, &mut units));
                         room = room.saturating_sub(2);
+                        units = units.saturating_sub(1);
                     }
                     let text = lines.join("\n");
                     if text.trim().is_empty() {
