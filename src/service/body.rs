@@ -106,8 +106,9 @@ where
             Ok(Poll::Ready(Some(Ok(frame)))) => {
                 watch.frame(frame);
                 // A gRPC body that says so early may still have trailers.
+                watch.said_its_end = body.is_end_stream();
                 let last =
-                    frame.is_trailers() || (watch.nature != Nature::Grpc && body.is_end_stream());
+                    frame.is_trailers() || (watch.said_its_end && watch.nature != Nature::Grpc);
                 last && watch.ended()
             }
             Ok(Poll::Ready(Some(Err(error)))) => {
@@ -150,6 +151,8 @@ pub(super) struct BodyWatch {
     status: Status,
     bytes: u64,
     expected: Option<u64>,
+    /// The body said after its last frame that nothing will follow.
+    said_its_end: bool,
 }
 
 impl BodyWatch {
@@ -160,7 +163,7 @@ impl BodyWatch {
         status: Status,
         expected: Option<u64>,
     ) -> Self {
-        BodyWatch { watched, nature, judged, status, bytes: 0, expected }
+        BodyWatch { watched, nature, judged, status, bytes: 0, expected, said_its_end: false }
     }
 
     fn frame<D: Buf>(&mut self, frame: &Frame<D>) {
@@ -225,7 +228,8 @@ impl BodyWatch {
     /// The body was dropped, maybe before its end.
     fn dropped(&mut self) {
         // With an exact length, its consumer may stop at the last byte.
-        if self.expected.is_some_and(|expected| self.bytes >= expected) {
+        let is_complete = self.expected.is_some_and(|expected| self.bytes >= expected);
+        if is_complete || self.said_its_end {
             self.ended();
             return;
         }

@@ -64,9 +64,12 @@ impl UserThread {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move || {
             Box::pin(async move {
-                let _working = working;
+                let working = working;
+                let said = code().await;
+                // First, so that whoever hears the answer may ask again.
+                drop(working);
                 // Nobody may be waiting any more.
-                let _ = answer.send(code().await);
+                let _ = answer.send(said);
             })
         });
         if !self.send(job) {
