@@ -1,0 +1,162 @@
+//! Shutting down: in every kind of runtime, by the deadline, truthfully.
+#![cfg(any(feature = "rustls", feature = "native-tls"))]
+
+mod common;
+
+use std::convert::Infallible;
+use std::future::ready;
+use std::time::{Duration, Instant};
+
+use common::{SOON, check_law, get, response};
+use http::{Request, Response};
+use http_body_util::Empty;
+use slack_inbox::{Fault, Inbox};
+use tower::{Layer, Service, service_fn};
+use tower_slack_alert::{AlertConfig, AlertHandle, DropReason, SlackAlertLayer};
+
+fn start(inbox: &Inbox) -> (SlackAlertLayer, AlertHandle) {
+    let config = AlertConfig::webhook(inbox.webhook_url()).service("shop-api");
+    let layer = SlackAlertLayer::new(config.build().unwrap());
+    let handle = layer.handle();
+    (layer, handle)
+}
+
+fn inbox() -> Inbox {
+    Inbox::builder().start().unwrap()
+}
+
+/// A failing request, without any runtime.
+fn fail(layer: &SlackAlertLayer) {
+    let mut service = layer.layer(service_fn(|_: Request<()>| {
+        ready(Ok::<Response<Empty<&[u8]>>, Infallible>(response(500, Empty::new())))
+    }));
+    let response = futures_util::FutureExt::now_or_never(service.call(get("/a")));
+    assert_eq!(response.unwrap().unwrap().status(), 500);
+}
+
+#[test]
+fn without_any_runtime() {
+    let inbox = inbox();
+    let (layer, handle) = start(&inbox);
+    fail(&layer);
+    let report = handle.shutdown_blocking(SOON);
+    assert!(report.completed(), "{report}");
+    assert_eq!(report.lost(), 0);
+    check_law(report.stats());
+    told(&inbox);
+}
+
+/// The failure was told, and that nobody watches any more: in its own message,
+/// or in a second one if it was on its way already.
+fn told(inbox: &Inbox) {
+    let messages = inbox.messages();
+    assert!(messages[0].text().contains("500 GET /a"), "{}", messages[0].text());
+    let lines = messages.iter().flat_map(slack_inbox::Message::lines);
+    let watched = lines.filter(|line| line.to_lowercase().contains("no longer watched")).count();
+    assert_eq!(watched, 1);
+}
+
+#[test]
+fn in_current_thread_and_multi_thread_runtimes_without_a_timer() {
+    let current = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let multi = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    for runtime in [current(), multi()] {
+        let inbox = inbox();
+        let report = runtime.block_on(async {
+            let (layer, handle) = start(&inbox);
+            fail(&layer);
+            handle.shutdown(SOON).await
+        });
+        assert!(report.completed(), "{report}");
+        told(&inbox);
+    }
+}
+
+#[test]
+fn after_the_runtime_that_made_it_is_gone() {
+    let inbox = inbox();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (layer, handle) = runtime.block_on(async { start(&inbox) });
+    drop(runtime);
+    fail(&layer);
+    assert!(handle.shutdown_blocking(SOON).completed());
+    told(&inbox);
+}
+
+#[test]
+fn by_the_deadline_whatever_slack_does() {
+    let faults = [
+        Fault::Hang,
+        Fault::Drip,
+        Fault::Answer(503, String::new()),
+        Fault::Error("no_service".to_owned()),
+        Fault::RateLimited(Some("600".to_owned())),
+    ];
+    for fault in faults {
+        let inbox = inbox();
+        inbox.fault(fault.clone());
+        let (layer, handle) = start(&inbox);
+        fail(&layer);
+        let begun = Instant::now();
+        let report = handle.shutdown_blocking(Duration::from_millis(400));
+        assert!(begun.elapsed() < Duration::from_millis(600), "{fault:?}: {:?}", begun.elapsed());
+        assert!(!report.completed(), "{fault:?}");
+        assert_eq!(report.lost(), 1, "{fault:?}: {report}");
+        check_law(report.stats());
+        // The worker settles the account right after, if it had not yet.
+        while handle.stats().destinations()[0].account().pending() > 0 {
+            assert!(begun.elapsed() < SOON);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let account = *handle.stats().destinations()[0].account();
+        assert_eq!(account.dropped(DropReason::Shutdown), 1, "{fault:?}");
+    }
+}
+
+#[test]
+fn nothing_is_waited_for_that_can_not_come() {
+    let inbox = inbox();
+    inbox.fault(Fault::RateLimited(Some("600".to_owned())));
+    let (layer, handle) = start(&inbox);
+    fail(&layer);
+    let begun = Instant::now();
+    while inbox.requests().is_empty() {
+        assert!(begun.elapsed() < SOON);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let report = handle.shutdown_blocking(Duration::from_secs(30));
+    assert!(begun.elapsed() < Duration::from_secs(5), "waited {:?}", begun.elapsed());
+    assert_eq!(report.lost(), 1);
+    // No last attempt inside the pause.
+    assert_eq!(inbox.requests().len(), 1);
+}
+
+#[test]
+fn twice_and_late_requests_are_counted() {
+    let inbox = inbox();
+    let (layer, handle) = start(&inbox);
+    fail(&layer);
+    let first = handle.shutdown_blocking(SOON);
+    assert!(first.completed());
+    fail(&layer);
+    let second = handle.shutdown_blocking(SOON);
+    assert_eq!(second.to_string(), first.to_string());
+    let stats = handle.stats();
+    check_law(&stats);
+    assert_eq!(stats.observed(), 2);
+    assert_eq!(stats.destinations()[0].account().dropped(DropReason::AfterShutdown), 1);
+}
+
+#[test]
+fn a_guard_shuts_down_also_when_its_function_panics() {
+    let inbox = inbox();
+    let (layer, handle) = start(&inbox);
+    let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _guard = handle.flush_on_drop(SOON);
+        fail(&layer);
+        panic!("main panicked");
+    }));
+    assert!(unwound.is_err());
+    told(&inbox);
+    check_law(&handle.stats());
+}
