@@ -2,10 +2,10 @@
 //! requests that fail, panic, take too long or are cancelled, with method,
 //! route, path, duration and the reason.
 //!
-//! [`SlackAlertLayer`] wraps any Tower service. Healthy requests pass with a
-//! few hundred nanoseconds of overhead and no allocation; what is noteworthy
-//! is counted, and a thread of the crate's own tells it: the first of a kind
-//! at once, more of the same as one growing count, never as a flood.
+//! [`SlackAlertLayer`] wraps any Tower service. A healthy request costs no
+//! allocation and no contended lock; what is noteworthy is counted, and a
+//! thread of the crate's own tells it: the first of a kind at once, more of the
+//! same as one growing count, never as a flood.
 //!
 //! # Example
 //!
@@ -163,3 +163,7 @@ pub use service::{
 };
 pub use slack::{Color, Line, Render, SlackMessage};
 pub use worker::{AlertHandle, CheckReport, FlushGuard, FlushReport, ShutdownReport};
+
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,5 +1,4 @@
 //! Shutting down: in every kind of runtime, by the deadline, truthfully.
-#![cfg(any(feature = "rustls", feature = "native-tls"))]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! Alerts over HTTP to a local Slack: webhook, bot, faults, fallback.
-#![cfg(any(feature = "rustls", feature = "native-tls"))]
 
 mod common;
 
