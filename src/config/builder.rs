@@ -488,8 +488,7 @@ impl fmt::Debug for AlertConfigBuilder {
     }
 }
 
-const HAS_HTTP: bool =
-    cfg!(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"));
+const HAS_HTTP: bool = cfg!(feature = "__http");
 
 fn check_positive(setting: &str, duration: Option<Duration>, faults: &mut Vec<ConfigFault>) {
     const LONGEST: Duration = Duration::from_secs(366 * 86_400);

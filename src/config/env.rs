@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(config.disabled, Some(Disabled::NoDestination));
     }
 
-    #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+    #[cfg(feature = "__http")]
     #[test]
     fn long_names_win_over_short_ones() {
         let config = with(&[

@@ -18,11 +18,11 @@ pub(crate) struct Answer {
 /// errors print the URL, which is the secret.
 #[derive(Debug)]
 pub(crate) struct HttpClient {
-    #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+    #[cfg(feature = "__http")]
     client: reqwest::Client,
 }
 
-#[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
+#[cfg(not(feature = "__http"))]
 impl HttpClient {
     /// There is none without a TLS feature.
     pub(crate) fn new(_settings: &HttpSettings) -> Result<Self, String> {
@@ -41,7 +41,7 @@ impl HttpClient {
     }
 }
 
-#[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+#[cfg(feature = "__http")]
 mod with_reqwest {
     use std::error::Error as _;
     use std::panic::{AssertUnwindSafe, catch_unwind};

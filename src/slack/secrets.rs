@@ -54,6 +54,7 @@ impl BotToken {
         Ok(BotToken(token.into()))
     }
 
+    #[cfg_attr(not(feature = "__http"), expect(dead_code, reason = "leaves by HTTP only"))]
     pub(super) fn expose(&self) -> &str {
         &self.0
     }
