@@ -132,7 +132,10 @@ async fn an_edit_of_a_vanished_message_is_a_new_post() {
     answer(&layer, "/orders", 500).await;
     let anew = inbox.wait_for(|message| message.text().contains("2 since"), SOON).await.unwrap();
     assert_eq!(anew.edits(), 0);
-    let outcomes: Vec<_> = inbox.requests().iter().map(|r| r.outcome().to_owned()).collect();
+    let requests = inbox.requests();
+    let outcomes = requests.iter().map(slack_inbox::Request::outcome);
+    // The first post's own note may come after the clearing.
+    let outcomes: Vec<_> = outcomes.skip_while(|outcome| *outcome == "ok").collect();
     assert_eq!(outcomes, ["message_not_found", "ok"]);
 }
 

@@ -32,6 +32,7 @@ mod blocks;
 mod fault;
 mod inbox;
 mod message;
+mod reading;
 mod rules;
 mod server;
 mod store;

@@ -72,13 +72,13 @@ impl Message {
     /// The top-level text as people read it: code spans and entities resolved.
     #[must_use]
     pub fn text(&self) -> String {
-        crate::terminal::plain(self.payload["text"].as_str().unwrap_or_default())
+        crate::reading::plain(self.payload["text"].as_str().unwrap_or_default())
     }
 
     /// The whole message as people read it, one line per part.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        crate::terminal::lines(&self.payload)
+        crate::reading::lines(&self.payload)
     }
 
     pub(crate) fn to_json(&self) -> Value {

@@ -2,8 +2,6 @@
 
 use std::io::IsTerminal;
 
-use serde_json::Value;
-
 use crate::message::Message;
 
 /// What happened to a message.
@@ -38,150 +36,8 @@ fn show(message: &Message, news: News, colours: bool) -> String {
     out
 }
 
-/// The message, one line per part, the top-level text first.
-pub(crate) fn lines(payload: &Value) -> Vec<String> {
-    let mut lines = vec![plain(payload["text"].as_str().unwrap_or_default())];
-    let mut blocks: Vec<&Value> = payload["blocks"].as_array().into_iter().flatten().collect();
-    for attachment in payload["attachments"].as_array().into_iter().flatten() {
-        let texts = ["pretext", "title", "text"].map(|name| attachment[name].as_str());
-        lines.extend(texts.into_iter().flatten().map(plain));
-        blocks.extend(attachment["blocks"].as_array().into_iter().flatten());
-    }
-    for block in blocks {
-        let text = block_text(block);
-        lines.extend(text.lines().map(ToOwned::to_owned));
-    }
-    lines
-}
-
-fn block_text(block: &Value) -> String {
-    let of = |value: &Value| match value["type"].as_str() {
-        Some("mrkdwn") => plain(value["text"].as_str().unwrap_or_default()),
-        _ => printable(value["text"].as_str().unwrap_or_default()),
-    };
-    let joined = |items: &Value, between: &str| {
-        let items = items.as_array().into_iter().flatten();
-        items.map(of).collect::<Vec<_>>().join(between)
-    };
-    match block["type"].as_str().unwrap_or_default() {
-        "divider" => "────".to_owned(),
-        "section" if block["text"].is_null() => joined(&block["fields"], "   "),
-        "section" | "header" => of(&block["text"]),
-        "context" => joined(&block["elements"], " "),
-        "actions" => {
-            let buttons = block["elements"].as_array().into_iter().flatten();
-            let labels = buttons.map(|button| format!("[{}]", of(&button["text"])));
-            labels.collect::<Vec<_>>().join(" ")
-        }
-        "image" => format!("[image: {}]", printable(block["alt_text"].as_str().unwrap_or("?"))),
-        "markdown" => printable(block["text"].as_str().unwrap_or_default()),
-        "rich_text" => rich_text(block),
-        other => format!("[{}]", printable(other)),
-    }
-}
-
-fn rich_text(block: &Value) -> String {
-    let mut lines = Vec::new();
-    for element in block["elements"].as_array().into_iter().flatten() {
-        match element["type"].as_str() {
-            Some("rich_text_list") => {
-                for item in element["elements"].as_array().into_iter().flatten() {
-                    lines.push(format!("• {}", leaves(item)));
-                }
-            }
-            Some("rich_text_quote") => lines.push(format!("> {}", leaves(element))),
-            _ => lines.push(leaves(element)),
-        }
-    }
-    lines.join("\n")
-}
-
-fn leaves(element: &Value) -> String {
-    let leaf = |leaf: &Value| {
-        let text = |name: &str| printable(leaf[name].as_str().unwrap_or_default());
-        match leaf["type"].as_str().unwrap_or_default() {
-            "link" if leaf["text"].is_null() => text("url"),
-            "emoji" => format!(":{}:", text("name")),
-            "user" => format!("@{}", text("user_id")),
-            "usergroup" => format!("@{}", text("usergroup_id")),
-            "broadcast" => format!("@{}", text("range")),
-            "channel" => format!("#{}", text("channel_id")),
-            "date" => text("fallback"),
-            _ => text("text"),
-        }
-    };
-    element["elements"].as_array().into_iter().flatten().map(leaf).collect()
-}
-
-/// mrkdwn as people read it: code spans, entities, mentions and links resolved.
-pub(crate) fn plain(mrkdwn: &str) -> String {
-    let mut out = String::new();
-    let mut rest = mrkdwn;
-    while let Some(at) = rest.find('<') {
-        let (before, tail) = rest.split_at(at);
-        out.push_str(before);
-        let Some(end) = tail.find('>') else {
-            rest = tail;
-            break;
-        };
-        let inside = &tail[1..end];
-        let (target, label) = inside.split_once('|').unwrap_or((inside, ""));
-        let shown = match (target.chars().next(), label) {
-            (_, label) if !label.is_empty() => label.to_owned(),
-            (Some('@'), _) => target.to_owned(),
-            (Some('!'), _) => format!("@{}", &target[1..]),
-            (Some('#'), _) => target.to_owned(),
-            _ => target.to_owned(),
-        };
-        out.push_str(&shown);
-        rest = &tail[end + 1..];
-    }
-    out.push_str(rest);
-    let out = out.replace('`', "");
-    let out = out.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-    printable(&out)
-}
-
-/// Text that can't steer the terminal.
-fn printable(text: &str) -> String {
-    let show = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
-    text.chars().map(show).collect()
-}
-
 fn rgb(color: &str) -> Option<(u8, u8, u8)> {
     let hex = color.strip_prefix('#')?;
     let channel = |at: usize| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
     Some((channel(0)?, channel(2)?, channel(4)?))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn mrkdwn_as_people_read_it() {
-        assert_eq!(plain("500 `GET /&lt;a&gt;` · ok"), "500 GET /<a> · ok");
-        assert_eq!(
-            plain("<!here> <@U1> <https://a.example|docs> <#C1|general>"),
-            "@here @U1 docs general"
-        );
-        assert_eq!(plain("a\u{1b}[31mb < c"), "a\u{fffd}[31mb < c");
-    }
-
-    #[test]
-    fn a_card_line_by_line() {
-        let payload = json!({
-            "text": "🔴 `500`",
-            "attachments": [{ "color": "#d32f2f", "blocks": [
-                { "type": "rich_text", "elements": [{ "type": "rich_text_section", "elements": [
-                    { "type": "text", "text": "a" }, { "type": "text", "text": " ← b" }] }] },
-                { "type": "context", "elements": [{ "type": "mrkdwn", "text": "*c*" }] },
-                { "type": "actions", "elements": [
-                    { "type": "button", "text": { "type": "plain_text", "text": "Trace" } }] },
-            ] }],
-        });
-        assert_eq!(lines(&payload), ["🔴 500", "a ← b", "*c*", "[Trace]"]);
-    }
 }

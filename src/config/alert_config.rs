@@ -10,7 +10,7 @@ use crate::slack::HttpSettings;
 use crate::worker::DestinationSetup;
 
 use super::env;
-use super::{AlertConfigBuilder, Destination};
+use super::{AlertConfigBuilder, Destination, Disabled};
 
 /// A valid configuration, for [`SlackAlertLayer::new`](crate::SlackAlertLayer::new).
 ///
@@ -40,17 +40,6 @@ pub struct AlertConfig {
     pub(crate) destinations: Vec<DestinationSetup>,
     pub(crate) clock: Clock,
     pub(crate) warnings: Vec<String>,
-}
-
-/// Why nothing is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Disabled {
-    /// `.enabled(false)`.
-    ByChoice,
-    /// No destination is set.
-    NoDestination,
-    /// `build_or_disabled()` found faults, and logged them.
-    Invalid,
 }
 
 impl AlertConfig {

@@ -15,7 +15,7 @@ use crate::service::{Callback, Measure, PanicPolicy, Probes, Rules, StatusSet, V
 use crate::slack::HttpSettings;
 use crate::worker::DestinationSetup;
 
-use super::alert_config::Disabled;
+use super::disabled::Disabled;
 use super::{AlertConfig, ConfigError, ConfigFault, Destination, RouteConfig};
 
 /// Names and values shown in every message are at most so long.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::alert_config::Disabled;
+use super::disabled::Disabled;
 use super::{AlertConfigBuilder, ConfigFault, Destination};
 
 const PREFIX: &str = "SLACK_ALERT_";

@@ -3,6 +3,7 @@
 mod alert_config;
 mod builder;
 mod destination;
+mod disabled;
 mod env;
 mod error;
 mod route_config;
@@ -13,4 +14,4 @@ pub use destination::Destination;
 pub use error::{ConfigError, ConfigFault};
 pub use route_config::RouteConfig;
 
-pub(crate) use alert_config::Disabled;
+pub(crate) use disabled::Disabled;

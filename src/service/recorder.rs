@@ -7,13 +7,11 @@ use std::time::Instant;
 
 use crate::handoff::{Handoff, Slot};
 use crate::observation::{
-    Facts, KeyRef, Kind, MethodName, Outcome, Reason, RequestHead, RouteRef, Rule, Site, Status,
+    Facts, KeyRef, Kind, MethodName, Outcome, Reason, RouteRef, Rule, Site, Status,
 };
 
 use super::Probes;
-use super::current::{Current, with_current};
 use super::rules::Rules;
-use super::watched::Watched;
 
 /// Turns what happened to requests into observations. One for each layer,
 /// shared by all of its clones.
@@ -72,35 +70,9 @@ impl Recorder {
         &*self.keep
     }
 
-    fn id(self: &Arc<Self>) -> usize {
+    /// Tells layers apart.
+    pub(super) fn id(self: &Arc<Self>) -> usize {
         Arc::as_ptr(self).addr()
-    }
-
-    /// Begins to watch a request, unless a rule says not to, or the same layer
-    /// already watches it further out.
-    pub(super) fn watch(self: &Arc<Self>, head: &RequestHead<'_>) -> Option<Watched> {
-        let parent = with_current(|current| match current {
-            Current::Request(slot) => Some(Arc::clone(slot)),
-            _ => None,
-        });
-        let parent = parent.flatten();
-        if parent.as_ref().is_some_and(|parent| parent.is_watched_by(self.id())) {
-            return None;
-        }
-        let ledger = &self.handoff.ledger;
-        let named = self
-            .rules
-            .route_fn
-            .as_ref()
-            .and_then(|route_fn| route_fn.call(ledger, |route_fn| route_fn(head)).flatten());
-        if self.rules.ignore.covers(head, named.as_deref(), ledger) {
-            return None;
-        }
-        let now = self.handoff.clock.now();
-        let (slot, place) = self.handoff.registry.enter(self.id(), parent, now, |info| {
-            info.fill(head, &self.rules.headers, named, now);
-        });
-        Some(Watched::new(Arc::clone(self), slot, place))
     }
 
     pub(super) fn now(&self) -> Instant {

@@ -12,6 +12,7 @@ use tower_service::Service;
 use crate::observation::{Outcome, RequestHead};
 
 use super::recorder::Recorder;
+use super::watched::Watched;
 use super::{PanicPolicy, ResponseBody, ResponseFuture, panics};
 
 /// Watches the requests to the service inside and tells Slack of those that
@@ -77,8 +78,10 @@ where
     }
 
     fn call(&mut self, request: Request<ReqB>) -> Self::Future {
-        let watched =
-            self.recorder.as_ref().and_then(|recorder| recorder.watch(&RequestHead::of(&request)));
+        let watched = self
+            .recorder
+            .as_ref()
+            .and_then(|recorder| Watched::begin(recorder, &RequestHead::of(&request)));
         let Some(mut watched) = watched else {
             return ResponseFuture::unwatched(self.inner.call(request));
         };

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::handoff::{Place, Slot};
-use crate::observation::{Kind, Outcome, Reason};
+use crate::observation::{Kind, Outcome, Reason, RequestHead};
 
-use super::current::Entered;
+use super::current::{Current, Entered, with_current};
 use super::panics::{self, Payload};
 use super::recorder::{Finding, Recorder, Told};
 
@@ -19,8 +19,30 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(recorder: Arc<Recorder>, slot: Arc<Slot>, place: Place) -> Self {
-        Watched { recorder, slot: Some(slot), place, told: Told::Nothing }
+    /// Begins to watch a request, unless a rule says not to, or the same layer
+    /// already watches it further out.
+    pub(super) fn begin(recorder: &Arc<Recorder>, head: &RequestHead<'_>) -> Option<Self> {
+        let parent = with_current(|current| match current {
+            Current::Request(slot) => Some(Arc::clone(slot)),
+            _ => None,
+        });
+        let parent = parent.flatten();
+        if parent.as_ref().is_some_and(|parent| parent.is_watched_by(recorder.id())) {
+            return None;
+        }
+        let (rules, handoff) = (&recorder.rules, &recorder.handoff);
+        let named = rules.route_fn.as_ref().and_then(|route_fn| {
+            route_fn.call(&handoff.ledger, |route_fn| route_fn(head)).flatten()
+        });
+        if rules.ignore.covers(head, named.as_deref(), &handoff.ledger) {
+            return None;
+        }
+        let now = handoff.clock.now();
+        let (slot, place) = handoff.registry.enter(recorder.id(), parent, now, |info| {
+            info.fill(head, &rules.headers, named, now);
+        });
+        let recorder = Arc::clone(recorder);
+        Some(Watched { recorder, slot: Some(slot), place, told: Told::Nothing })
     }
 
     pub(super) fn recorder(&self) -> &Arc<Recorder> {
