@@ -818,7 +818,7 @@ async fn paths_that_nobody_routed_make_at_most_64_routes() {
     let keys = watch.keys().await;
     pacemaker.abort();
     assert_eq!(keys.len(), 65);
-    let unmatched = keys.iter().find(|(key, _)| key == "failed 500 GET (no route)");
+    let unmatched = keys.iter().find(|(key, _)| key == "failed OTHER (no route)");
     assert_eq!(unmatched.map(|(_, total)| *total), Some(136));
 }
 
@@ -868,4 +868,180 @@ async fn the_law_holds_in_every_snapshot_while_requests_storm() {
     let report = watch.handle.shutdown(common::SOON).await;
     check_law(report.stats());
     assert_eq!(report.stats().destinations()[0].account().pending(), 0);
+}
+
+// What reviewers found, each with its test.
+
+#[tokio::test]
+async fn a_suppressed_request_that_ends_worse_is_told_once() {
+    let rules: [fn(tower_slack_alert::AlertConfigBuilder) -> tower_slack_alert::AlertConfigBuilder;
+        3] = [
+        |config| {
+            config
+                .route("/read", |route| route.never(Kind::Slow))
+                .route_fn(|_| Some("/read".into()))
+        },
+        |config| config.startup_grace(Duration::from_secs(60)),
+        |config| config,
+    ];
+    for (n, rule) in rules.into_iter().enumerate() {
+        let (watch, clock) = slow_watch(rule);
+        let service = watch.layer.layer(service_fn(|_: Request<()>| {
+            clock.advance(Duration::from_secs(6));
+            let status = if n == 2 { 503 } else { 200 };
+            ready(Ok::<_, Infallible>(response(status, Steps::of([Step::Panic]))))
+        }));
+        let mut request = get("/read");
+        if n == 2 {
+            request.headers_mut().insert("user-agent", HeaderValue::from_static("kube-probe/1"));
+        }
+        let body = service.oneshot(request).await.unwrap().into_body();
+        assert_eq!(watch.handle.stats().observed(), 1);
+        assert!(AssertUnwindSafe(body.collect()).catch_unwind().await.is_err());
+        assert_eq!(watch.keys().await, [("panicked GET /read".to_owned(), 1)], "rule {n}");
+        assert_eq!(watch.handle.stats().observed(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_slow_response_without_a_body_is_slow_by_its_end_too() {
+    let (watch, clock) = slow_watch(|config| config.measure(Measure::EndOfBody));
+    let service = watch.layer.layer(service_fn(|_: Request<()>| {
+        clock.advance(Duration::from_secs(60));
+        ready(Never::Ok(response(200, Empty::new())))
+    }));
+    service.oneshot(get("/a")).await.unwrap();
+    assert_eq!(watch.keys().await, [("slow GET /a".to_owned(), 1)]);
+
+    // And one whose client does not wait for the body of a late head.
+    let (watch, clock) = slow_watch(|config| config.measure(Measure::EndOfBody));
+    let service = watch.layer.layer(service_fn(|_: Request<()>| {
+        clock.advance(Duration::from_secs(60));
+        ready(Ok::<_, Infallible>(response(200, Steps::of([Step::Data("a")]))))
+    }));
+    drop(service.oneshot(get("/a")).await.unwrap());
+    assert_eq!(watch.keys().await, [("slow GET /a".to_owned(), 1)]);
+}
+
+/// A body that panics when it is dropped, or when it is asked something.
+struct Nasty {
+    ends: bool,
+    asks: bool,
+}
+
+impl Body for Nasty {
+    type Data = bytes::Bytes;
+    type Error = Infallible;
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<bytes::Bytes>, Infallible>>> {
+        Poll::Ready(None)
+    }
+    fn is_end_stream(&self) -> bool {
+        assert!(!self.asks, "asked for its end");
+        self.ends
+    }
+    fn size_hint(&self) -> http_body::SizeHint {
+        assert!(!self.asks, "asked for its size");
+        http_body::SizeHint::new()
+    }
+}
+
+impl Drop for Nasty {
+    fn drop(&mut self) {
+        if !self.asks {
+            panic!("dropped");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_bodys_destructor_that_panics_is_told_also_after_its_end() {
+    for (method, ends, read) in
+        [(Method::GET, false, true), (Method::GET, true, false), (Method::HEAD, false, false)]
+    {
+        let watch = Watch::new();
+        let service = watch.layer.layer(service_fn(|_: Request<()>| {
+            ready(Ok::<_, Infallible>(response(200, Nasty { ends, asks: false })))
+        }));
+        let mut request = get("/a");
+        *request.method_mut() = method;
+        let mut body = Box::pin(service.oneshot(request).await.unwrap().into_body());
+        if read {
+            assert!(body.frame().await.is_none());
+        }
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(body))).is_err());
+        let keys = watch.keys().await;
+        assert!(keys[0].0.starts_with("panicked"), "{keys:?}");
+        assert_eq!(watch.handle.stats().in_flight(), 0);
+    }
+}
+
+#[tokio::test]
+async fn questions_of_ours_that_panic_hurt_nobody() {
+    let watch = Watch::new();
+    let service = watch.layer.layer(service_fn(|_: Request<()>| {
+        ready(Ok::<_, Infallible>(response(200, Nasty { ends: false, asks: true })))
+    }));
+    let mut body = Box::pin(service.oneshot(get("/a")).await.unwrap().into_body());
+    assert!(body.frame().await.is_none());
+    drop(body);
+    watch.nothing().await;
+}
+
+#[tokio::test]
+async fn without_a_route_there_is_one_key_per_kind() {
+    let watch = Watch::new();
+    let deep = "/ab".repeat(11);
+    for (method, status) in [(Method::GET, 500), (Method::POST, 503), (Method::PUT, 502)] {
+        let mut request = get(&deep);
+        *request.method_mut() = method;
+        answer(&watch, request, status).await;
+    }
+    let views = watch.views().await;
+    let last = views.last().unwrap();
+    assert_eq!(last.key().to_string(), "failed OTHER (no route)");
+    assert_eq!(last.counts().total(), 3);
+}
+
+#[tokio::test]
+async fn requests_that_do_not_matter_take_no_route() {
+    let (watch, clock) = slow_watch(|config| config);
+    let mut service =
+        watch.layer.layer(service_fn(|_: Request<()>| std::future::pending::<Never>()));
+    for n in 0..200u32 {
+        let word: String = (0..4).map(|at| char::from(b'a' + (n >> (at * 2) & 3) as u8)).collect();
+        drop(service.call(get(&format!("/{word}/x"))));
+    }
+    clock.advance(Duration::from_secs(1));
+    answer(&watch, get("/real"), 500).await;
+    assert_eq!(watch.keys().await, [("failed 500 GET /real".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn secrets_cut_in_half_are_hidden_whole() {
+    let watch = Watch::new();
+    let filler = "a word ".repeat(30);
+    let error = format!(
+        "{filler} postgres://app:canary77canary77canary77canary77canary77canary77canary77@db/shop"
+    );
+    let service = watch.layer.layer(service_fn(move |_: Request<()>| {
+        let mut response = response(500, Empty::new());
+        response.extensions_mut().insert(ReportedError::message(&error));
+        RequestAlert::current().note("auth", "Bearer canary77");
+        RequestAlert::current().note("note", &error);
+        ready(Never::Ok(response))
+    }));
+    service.oneshot(get("/reset/canary77canary77canary77/x")).await.unwrap();
+    let view = watch.only().await;
+    assert!(!format!("{view:?}").contains("canary77"), "{view:#?}");
+}
+
+#[test]
+fn what_closures_are_given_prints_no_secret() {
+    let mut request = get("/a?token=canary77");
+    request.headers_mut().insert("authorization", HeaderValue::from_static("Bearer canary77"));
+    let head = tower_slack_alert::RequestHead::of(&request);
+    assert!(!format!("{head:?}").contains("canary77"));
 }

@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::observation::ReportedError;
 use crate::observation::lock::relock;
+use crate::observation::{CappedText, ReportedError};
 
 /// More notes than this, or longer ones, are not kept.
 const MAX_NOTES: usize = 8;
@@ -46,7 +46,10 @@ impl Notes {
     /// Adds or replaces the note `name`.
     pub(crate) fn note(&self, name: &str, value: &str) {
         let cap = |text: &str, max| {
-            text.get(..crate::observation::floor_boundary(text, max)).unwrap_or_default().to_owned()
+            let mut capped = CappedText::default();
+            capped.set(text, max);
+            capped.hide_cut_word();
+            capped.as_str().to_owned()
         };
         let (name, value) = (cap(name, MAX_NAME), cap(value, MAX_VALUE));
         let mut added = relock(&self.added);

@@ -11,10 +11,10 @@ use super::Slot;
 use super::stripe::Striped;
 
 /// Idle slots kept by each shard.
-const POOLED: usize = 256;
+const POOLED: usize = 1024;
 
 /// The requests in flight. Entering and leaving lock one shard, and allocate
-/// only when more requests are in flight than ever before.
+/// only while the number in flight grows; a shard keeps up to 1,024 idle slots.
 #[derive(Debug)]
 pub(crate) struct Registry {
     shards: Striped<Shard>,

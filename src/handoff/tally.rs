@@ -50,7 +50,8 @@ impl Entry {
 struct Stripe {
     /// All that was ever observed here.
     observed: u64,
-    suppressed: ByRule,
+    /// Signed: what one thread suppressed, another may tell after all.
+    suppressed: [i64; Rule::ALL.len()],
     dropped: [u64; DropReason::ALL.len()],
     /// Nobody drains any more: count what comes as dropped.
     closed: Option<DropReason>,
@@ -59,6 +60,14 @@ struct Stripe {
     /// Rows that count something.
     touched: Vec<usize>,
     vacant: Vec<usize>,
+}
+
+/// Where an observation had been before it is counted.
+#[derive(Clone, Copy)]
+enum Before<'a> {
+    Nothing,
+    Suppressed(Rule),
+    Counted(KeyRef<'a>),
 }
 
 #[derive(Debug)]
@@ -133,15 +142,19 @@ impl Tally {
     }
 
     /// Counts one observation, and keeps it as a sample if it can.
-    pub(crate) fn record(&self, key: KeyRef<'_>, facts: &Facts<'_>) {
-        self.count(None, key, facts);
+    /// Says whether it found no room and counts as `other`; so do the next two.
+    pub(crate) fn record(&self, key: KeyRef<'_>, facts: &Facts<'_>) -> bool {
+        self.count(Before::Nothing, key, facts)
     }
 
     /// Counts an observation under `to` that had been counted under `from`.
-    pub(crate) fn amend(&self, from: KeyRef<'_>, to: KeyRef<'_>, facts: &Facts<'_>) {
-        if from != to {
-            self.count(Some(from), to, facts);
-        }
+    pub(crate) fn amend(&self, from: KeyRef<'_>, to: KeyRef<'_>, facts: &Facts<'_>) -> bool {
+        self.count(Before::Counted(from), to, facts)
+    }
+
+    /// Counts an observation under `to` that `rule` had kept from being told.
+    pub(crate) fn unsuppress(&self, rule: Rule, to: KeyRef<'_>, facts: &Facts<'_>) -> bool {
+        self.count(Before::Suppressed(rule), to, facts)
     }
 
     /// Counts an observation that `rule` keeps from being told.
@@ -154,39 +167,46 @@ impl Tally {
         }
     }
 
-    fn count(&self, from: Option<KeyRef<'_>>, key: KeyRef<'_>, facts: &Facts<'_>) {
+    fn count(&self, before: Before<'_>, key: KeyRef<'_>, facts: &Facts<'_>) -> bool {
         let hash = self.hasher.hash_one(key);
-        let Some(stripe) = self.stripes.at(self.stripes.here()) else { return };
-        let entry = {
-            // One lock for all of it: a snapshot sees it whole or not at all.
+        let Some(stripe) = self.stripes.at(self.stripes.here()) else { return false };
+        let as_other = {
+            // One lock for all of it: a snapshot sees it whole or not at all,
+            // and no count is drained without its sample.
             let mut stripe = relock(stripe);
-            stripe.observed += u64::from(from.is_none());
+            let is_new = matches!(before, Before::Nothing);
+            stripe.observed += u64::from(is_new);
             if let Some(reason) = stripe.closed {
-                let new = u64::from(from.is_none());
                 if let Some(cell) = stripe.dropped.get_mut(reason as usize) {
-                    *cell += new;
+                    *cell += u64::from(is_new);
                 }
-                return;
+                return false;
             }
-            if let Some(from) = from {
-                let row = self.row(&mut stripe, self.hasher.hash_one(from), from);
-                if let Some(row) = stripe.touch(row) {
-                    row.moved_out += 1;
+            match before {
+                Before::Nothing => {}
+                Before::Suppressed(rule) => {
+                    if let Some(cell) = stripe.suppressed.get_mut(rule as usize) {
+                        *cell -= 1;
+                    }
+                }
+                Before::Counted(from) => {
+                    let row = self.row(&mut stripe, self.hasher.hash_one(from), from);
+                    if let Some(row) = stripe.touch(row) {
+                        row.moved_out += 1;
+                    }
                 }
             }
             let row = self.row(&mut stripe, hash, key);
-            stripe.touch(row).map(|row| {
-                row.counts.merge(&Counts::one(facts.at, facts.took));
-                row.moved_in += u64::from(from.is_some());
-                Arc::clone(&row.entry)
-            })
-        };
-        if let Some(entry) = entry {
-            if let Some(mut window) = try_relock(&entry.window) {
+            let Some(row) = stripe.touch(row) else { return false };
+            row.counts.merge(&Counts::one(facts.at, facts.took));
+            row.moved_in += u64::from(matches!(before, Before::Counted(_)));
+            if let Some(mut window) = try_relock(&row.entry.window) {
                 window.take(facts);
             }
-        }
+            matches!(row.entry.key, Key::Other { .. })
+        };
         self.wake();
+        as_other
     }
 
     /// The key's row in this stripe; made if there is none.
@@ -298,6 +318,12 @@ impl Tally {
                 } else {
                     stripe.index.remove(&hash);
                     stripe.vacant.push(row);
+                    // Nor shall a vacant row hold on to samples.
+                    if let (Some(row), Some(other)) =
+                        (stripe.rows.get_mut(row), self.others.first())
+                    {
+                        row.entry = Arc::clone(other);
+                    }
                 }
             }
             if !busy {
@@ -318,6 +344,7 @@ impl Tally {
     /// What a ledger snapshot needs; nothing may drain meanwhile.
     pub(crate) fn undrained(&self) -> Undrained {
         let mut sum = Undrained::default();
+        let mut suppressed = [0_i64; Rule::ALL.len()];
         for stripe in self.stripes.iter() {
             let stripe = relock(stripe);
             sum.observed += stripe.observed;
@@ -325,13 +352,14 @@ impl Tally {
             sum.waiting += touched
                 .map(|row| i128::from(row.counts.total) - i128::from(row.moved_out))
                 .sum::<i128>();
-            for (sum, here) in sum.suppressed.iter_mut().zip(stripe.suppressed) {
+            for (sum, here) in suppressed.iter_mut().zip(stripe.suppressed) {
                 *sum += here;
             }
             for (sum, here) in sum.dropped.iter_mut().zip(stripe.dropped) {
                 *sum += here;
             }
         }
+        sum.suppressed = suppressed.map(|count| u64::try_from(count).unwrap_or(0));
         sum
     }
 }

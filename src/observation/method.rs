@@ -8,6 +8,9 @@ use std::fmt;
 pub struct MethodName(&'static str);
 
 impl MethodName {
+    /// Where methods are not told apart.
+    pub(crate) const OTHER: MethodName = MethodName("OTHER");
+
     /// The name of `method`, or `OTHER`.
     #[must_use]
     pub fn of(method: &http::Method) -> Self {

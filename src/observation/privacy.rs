@@ -33,21 +33,17 @@ pub enum QueryCapture {
 /// What stands for something that is not told.
 pub(crate) const MASK: &str = "…";
 
-/// Shows segments of `path` that look like secrets as `…`.
+/// Shows segments of `path` that look like secrets as `…`, and a last segment
+/// that was cut, since nobody can tell what it was.
 pub(crate) fn mask_path(path: &CappedText) -> CappedText {
-    let mut masked = String::with_capacity(path.as_str().len());
-    for (n, segment) in path.as_str().split('/').enumerate() {
-        if n > 0 {
-            masked.push('/');
-        }
-        masked.push_str(if is_secret_like(segment) { MASK } else { segment });
-    }
-    let mut out = CappedText::default();
-    out.set(&masked, masked.len());
+    let mut segments: Vec<&str> = path.as_str().split('/').collect();
     if path.is_cut() {
-        out.set(&format!("{masked}{MASK}"), masked.len() + MASK.len());
+        if let Some(last) = segments.last_mut() {
+            *last = MASK;
+        }
     }
-    out
+    let masked = segments.iter().map(|part| if is_secret_like(part) { MASK } else { part });
+    CappedText::from(masked.collect::<Vec<_>>().join("/").as_str())
 }
 
 /// The names in a query string.
@@ -57,8 +53,8 @@ pub(crate) fn query_names(query: &str) -> String {
     names.join("&")
 }
 
-fn is_secret_like(segment: &str) -> bool {
-    if segment.contains('@') || segment.to_ascii_lowercase().contains("%40") || is_jwt(segment) {
+pub(super) fn is_secret_like(segment: &str) -> bool {
+    if segment.contains('@') || segment.contains("%40") || is_jwt(segment) {
         return true;
     }
     let letters = segment.bytes().any(|b| b.is_ascii_alphabetic());
@@ -80,9 +76,8 @@ pub(crate) fn is_jwt(text: &str) -> bool {
 }
 
 fn is_uuid(text: &str) -> bool {
-    let groups: Vec<&str> = text.split('-').collect();
-    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups.iter().all(|group| group.bytes().all(|b| b.is_ascii_hexdigit()))
+    text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+        && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
 }
 
 #[cfg(test)]
@@ -111,10 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_path_ends_in_an_ellipsis() {
+    fn a_cut_segment_is_masked() {
         let mut path = CappedText::default();
-        path.set("/abcdef", 4);
-        assert_eq!(mask_path(&path).as_str(), "/abc…");
+        path.set("/abc/secret", 8);
+        assert_eq!(mask_path(&path).as_str(), "/abc/…");
     }
 
     #[test]

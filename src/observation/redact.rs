@@ -5,6 +5,7 @@ use super::privacy::{MASK, is_jwt};
 /// Characters that end a word.
 const DELIMITERS: &[char] =
     &['"', '\'', '`', '<', '>', '(', ')', '[', ']', '{', '}', ',', ';', '&', '?', '|'];
+const QUOTES: &[char] = &['"', '\'', '`'];
 
 /// `text` without URL passwords, bearer and basic credentials, Slack tokens
 /// and hook URLs, JWTs, e-mail addresses, and values that follow a
@@ -14,21 +15,54 @@ pub(crate) fn redact(text: &str) -> String {
     let mut expect = Expect::Nothing;
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
+        if expect == Expect::Line {
+            // Headers that carry credentials do so in many forms.
+            let end = rest.find('\n').unwrap_or(rest.len());
+            let (secret, tail) = rest.split_at(end);
+            if !secret.trim().is_empty() && !out.ends_with(MASK) {
+                out.push(' ');
+                out.push_str(MASK);
+            }
+            (rest, expect) = (tail, Expect::Nothing);
+            continue;
+        }
+        if expect == Expect::Rest {
+            // What is left of a secret that holds a character that ends words.
+            let end = rest.find(ends_secret).unwrap_or(rest.len());
+            (rest, expect) = (rest.get(end..).unwrap_or_default(), Expect::Nothing);
+            continue;
+        }
+        if expect == Expect::Secret && QUOTES.contains(&first) {
+            let inside = rest.get(first.len_utf8()..).unwrap_or_default();
+            let end = inside.find(first).unwrap_or(inside.len());
+            out.push(first);
+            out.push_str(MASK);
+            (rest, expect) = (inside.get(end..).unwrap_or_default(), Expect::Nothing);
+            if let Some(after) = rest.strip_prefix(first) {
+                out.push(first);
+                rest = after;
+            }
+            continue;
+        }
         let is_delimiter = |c: char| c.is_whitespace() || DELIMITERS.contains(&c);
-        let (piece, tail) = rest.split_at(if is_delimiter(first) {
-            first.len_utf8()
-        } else {
-            rest.find(is_delimiter).unwrap_or(rest.len())
-        });
-        rest = tail;
         if is_delimiter(first) {
-            out.push_str(piece);
+            out.push(first);
+            rest = rest.get(first.len_utf8()..).unwrap_or_default();
             if matches!(first, ',' | ';' | '&' | '\n') {
                 expect = Expect::Nothing;
             }
-        } else {
-            expect = word(piece, expect, &mut out);
+            continue;
         }
+        let end = rest.find(is_delimiter).unwrap_or(rest.len());
+        let word_end = match url_end(rest, end) {
+            Some(end) => end,
+            // An unquoted secret ends where the next word begins.
+            None if expect == Expect::Secret => rest.find(ends_secret).unwrap_or(rest.len()),
+            None => end,
+        };
+        let (piece, tail) = rest.split_at(word_end);
+        rest = tail;
+        expect = word(piece, expect, &mut out);
     }
     out
 }
@@ -39,60 +73,105 @@ enum Expect {
     Nothing,
     /// A secret-looking name came; a `=` or `:` may follow.
     Separator,
-    /// The next word is a secret.
+    /// The same, and what follows is a secret to the end of its line.
+    LineSeparator,
+    /// The next word, or the next quoted text, is a secret.
     Secret,
+    /// The rest of the line is a secret.
+    Line,
+    /// The rest of the word is part of a secret.
+    Rest,
+}
+
+/// Where a secret without quotes ends.
+fn ends_secret(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '&' | ';')
+}
+
+/// Where a URL ends that begins in the word ending at `word_end`: a password
+/// may hold characters that end other words.
+fn url_end(text: &str, word_end: usize) -> Option<usize> {
+    text.get(..word_end)?.find("://")?;
+    text.find(|c: char| c.is_whitespace() || QUOTES.contains(&c) || matches!(c, '<' | '>'))
+        .or(Some(text.len()))
 }
 
 fn word(word: &str, expect: Expect, out: &mut String) -> Expect {
-    if expect == Expect::Separator && matches!(word, "=" | ":" | "=>" | ":=") {
-        out.push_str(word);
-        return Expect::Secret;
+    let is_separator = matches!(word, "=" | ":" | "=>" | ":=");
+    match expect {
+        Expect::Separator if is_separator => {
+            out.push_str(word);
+            return Expect::Secret;
+        }
+        Expect::LineSeparator if is_separator => {
+            out.push_str(word);
+            return Expect::Line;
+        }
+        Expect::Secret if !is_scheme_name(word) => {
+            out.push_str(MASK);
+            return Expect::Nothing;
+        }
+        _ => {}
     }
     if is_scheme_name(word) {
         out.push_str(word);
         return Expect::Secret;
     }
-    if expect == Expect::Secret {
-        out.push_str(MASK);
-        return Expect::Nothing;
-    }
-    if let Some(at) = word.find("://") {
-        url(word, at + 3, out);
-        return Expect::Nothing;
-    }
-    if let Some(at) = word.find(['=', ':']) {
+    let scheme = word.find("://");
+    if let Some(at) = word.find(['=', ':']).filter(|at| scheme != Some(*at)) {
         let (name, value) = word.split_at(at);
         let value = value.trim_start_matches(['=', ':', '>']);
+        let (named, _) = word.split_at(word.len() - value.len());
+        if is_line_name(name) {
+            out.push_str(named);
+            return Expect::Line.after(value, out);
+        }
         if is_secret_name(name) {
-            let separator_end = word.len() - value.len();
-            out.push_str(word.get(..separator_end).unwrap_or_default());
-            if value.is_empty() {
-                return Expect::Secret;
-            }
-            if is_scheme_name(value) {
-                out.push_str(value);
-                return Expect::Secret;
-            }
-            out.push_str(MASK);
-            return Expect::Nothing;
+            out.push_str(named);
+            return Expect::Secret.after(value, out);
+        }
+        if is_scheme_name(value) {
+            out.push_str(word);
+            return Expect::Secret;
         }
     }
-    if is_jwt(word) {
+    if let Some(at) = scheme {
+        url(word, at + 3, out);
+    } else if is_jwt(word) {
         out.push_str(MASK);
     } else if let Some(at) = slack_token(word) {
         out.push_str(word.get(..at).unwrap_or_default());
         out.push_str(MASK);
-    } else if is_hook(word) {
-        out.push_str("hooks.slack.com/…");
+    } else if let Some(at) = hook(word) {
+        out.push_str(word.get(..at).unwrap_or_default());
+        out.push_str("/…");
     } else if is_email(word) {
         out.push_str("…@…");
     } else {
         out.push_str(word);
+        if is_line_name(word) {
+            return Expect::LineSeparator;
+        }
         if is_secret_name(word) {
             return Expect::Separator;
         }
     }
     Expect::Nothing
+}
+
+impl Expect {
+    /// What is left to expect when the name's value has already begun.
+    fn after(self, value: &str, out: &mut String) -> Expect {
+        if value.is_empty() {
+            return self;
+        }
+        if is_scheme_name(value) {
+            out.push_str(value);
+            return Expect::Secret;
+        }
+        out.push_str(MASK);
+        if self == Expect::Line { Expect::Line } else { Expect::Rest }
+    }
 }
 
 fn is_scheme_name(word: &str) -> bool {
@@ -103,36 +182,36 @@ fn is_scheme_name(word: &str) -> bool {
 fn url(word: &str, authority: usize, out: &mut String) {
     let (scheme, rest) = word.split_at(authority);
     out.push_str(scheme);
-    let end = rest.find(['/', '#']).unwrap_or(rest.len());
-    // A password may itself hold an `@` or a `/`: the last `@` of the word
-    // decides whether anything before it is hidden.
-    let host = match rest.rfind('@') {
+    if let Some(at) = hook(rest) {
+        out.push_str(rest.get(..at).unwrap_or_default());
+        out.push_str("/…");
+        return;
+    }
+    // A password may itself hold an `@` or a `/`, and there may be several
+    // hosts: the last `@` decides whether anything before it is hidden.
+    let rest = match rest.rfind('@') {
         Some(at) => {
             out.push_str(MASK);
-            out.push('@');
-            rest.get(at + 1..).unwrap_or_default()
+            rest.get(at..).unwrap_or_default()
         }
         None => rest,
     };
-    let host_end =
-        if host.len() == rest.len() { end } else { host.find(['/', '#']).unwrap_or(host.len()) };
-    let (host, path) = host.split_at(host_end);
-    out.push_str(host);
-    if is_hook(host) {
-        out.push_str("/…");
-    } else if let Some(at) = slack_token(path) {
+    let (path, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
+    if let Some(at) = slack_token(path) {
         out.push_str(path.get(..at).unwrap_or_default());
         out.push_str(MASK);
     } else {
-        let segments: Vec<&str> =
-            path.split('/').map(|part| if is_jwt(part) { MASK } else { part }).collect();
-        out.push_str(&segments.join("/"));
+        let segments = path.split('/').map(|part| if is_jwt(part) { MASK } else { part });
+        out.push_str(&segments.collect::<Vec<_>>().join("/"));
     }
+    out.push_str(&redact(query));
 }
 
-fn is_hook(word: &str) -> bool {
-    let word = word.to_ascii_lowercase();
-    word.contains("hooks.slack.com") || word.contains("hooks.slack-gov.com")
+/// Where a hook's secret path begins.
+fn hook(word: &str) -> Option<usize> {
+    let lower = word.to_ascii_lowercase();
+    let hosts = ["hooks.slack.com", "hooks.slack-gov.com"];
+    hosts.iter().filter_map(|host| Some(lower.find(host)? + host.len())).min()
 }
 
 /// Where a Slack token's secret part begins.
@@ -160,10 +239,17 @@ fn is_email(word: &str) -> bool {
     })
 }
 
-fn is_secret_name(name: &str) -> bool {
+fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+fn is_line_name(name: &str) -> bool {
+    matches!(plain(name).as_str(), "authorization" | "proxyauthorization" | "cookie" | "setcookie")
+}
+
+pub(crate) fn is_secret_name(name: &str) -> bool {
     const PARTS: [&str; 12] = [
-        "password",
-        "passwd",
+        "passw",
         "passphrase",
         "pwd",
         "secret",
@@ -174,16 +260,17 @@ fn is_secret_name(name: &str) -> bool {
         "credential",
         "authorization",
         "cookie",
+        "signature",
     ];
-    let plain: String =
-        name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    PARTS.iter().any(|part| plain.ends_with(part) || plain.ends_with(&format!("{part}s")))
+    let plain = plain(name);
+    plain == "pass" || PARTS.iter().any(|part| plain.contains(part))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn takes_secrets_out() {
@@ -193,19 +280,37 @@ mod tests {
                 "connect postgres://…@db:5432/shop failed",
             ),
             ("postgres://u:p@ss/w0rd@db/x", "postgres://…@db/x"),
-            ("Authorization: Bearer abc.def", "Authorization: Bearer …"),
-            ("bearer abc, then more", "bearer …, then more"),
+            ("postgres://app:s3cr&tcanary@db.internal/shop", "postgres://…@db.internal/shop"),
+            ("app redis://:can(ary)x@cache down", "app redis://…@cache down"),
+            ("mongodb://u:p@h1,u2:canary@h2", "mongodb://…@h2"),
+            ("Authorization: Bearer abc.def", "Authorization: …"),
+            ("Authorization: Token canary, x=1\nnext", "Authorization: …\nnext"),
+            ("Cookie: a=b; session=canary", "Cookie: …"),
+            ("bearer abc, then more", "bearer … then more"),
+            ("auth=Bearer canary", "auth=Bearer …"),
+            ("header:Bearer canary", "header:Bearer …"),
             ("token xoxb-1-2-3 revoked", "token xoxb-… revoked"),
             (
                 "POST https://hooks.slack.com/services/T0/B0/xyz failed",
                 "POST https://hooks.slack.com/… failed",
             ),
             ("hooks.slack.com/services/T0/B0/xyz", "hooks.slack.com/…"),
+            (
+                "http://proxy.local/https://hooks.slack.com/services/T0/x",
+                "http://proxy.local/https://hooks.slack.com/…",
+            ),
             ("mail ann@example.com bounced", "mail …@… bounced"),
             ("password=hunter2&user=ann", "password=…&user=ann"),
+            ("password=ab,canary next", "password=… next"),
+            (r#"password="canary horse battery" x"#, r#"password="…" x"#),
             (r#"{"api_key": "k-123", "id": 7}"#, r#"{"api_key": "…", "id": 7}"#),
             ("secret = s3cr3t; next", "secret = …; next"),
+            ("SECRET_KEY=canary", "SECRET_KEY=…"),
+            ("secret_key_base: canary", "secret_key_base: …"),
+            ("pass=canary", "pass=…"),
+            ("token=https://x/canary", "token=…"),
             ("GET /x?access_token=abc&page=2", "GET /x?access_token=…&page=2"),
+            ("https://x/y?X-Amz-Signature=canary&z=1", "https://x/y?X-Amz-Signature=…&z=1"),
             ("jwt eyJhbGciOi.eyJzdWIiOi.c2ln end", "jwt … end"),
         ];
         for (input, expected) in cases {
@@ -228,8 +333,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_panics_and_hides_planted_secrets(before in "\\PC{0,20}", after in "\\PC{0,20}") {
-            let text = format!("{before} password=canary77 {after} postgres://u:canary77@h/ {before} xoxb-canary77");
+        fn never_panics_and_hides_planted_secrets(
+            before in "\\PC{0,20}",
+            after in "\\PC{0,20}",
+            inside in "[!-~&&[^\"'`<>@]]{0,6}",
+        ) {
+            let text = format!("{before} password=canary77 {after} postgres://u:{inside}canary77@h/ \
+                {before} xoxb-canary77 \"secret\": \"{inside}canary77\"");
             prop_assert!(!redact(&text).contains("canary77"), "{}", redact(&text));
         }
     }

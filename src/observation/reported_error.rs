@@ -46,6 +46,7 @@ impl ReportedError {
         let mut text = CappedText::default();
         while let Some(error) = next.filter(|_| chain.len() < MAX_CAUSES) {
             text.set_display(&error, MAX_BYTES);
+            text.hide_cut_word();
             // Errors that repeat their cause in their own text are common.
             if chain.last().is_none_or(|last: &String| last != text.as_str()) {
                 chain.push(text.as_str().to_owned());
@@ -60,6 +61,7 @@ impl ReportedError {
     pub fn message(text: &str) -> Self {
         let mut capped = CappedText::default();
         capped.set(text, MAX_BYTES);
+        capped.hide_cut_word();
         ReportedError { chain: [capped.as_str().to_owned()].into() }
     }
 

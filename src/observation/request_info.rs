@@ -1,5 +1,6 @@
 //! [`RequestInfo`]: what is known of a request, kept without allocating.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +14,6 @@ use super::{RequestHead, Route, RouteBudget, RouteRef};
 /// It holds cheap clones (no allocation on requests read by hyper) and lives
 /// no longer than the request, since those clones keep the connection's read
 /// buffer alive. Closures such as `failure_when` are given it by reference.
-#[derive(Debug)]
 pub struct RequestInfo {
     method: Method,
     uri: Uri,
@@ -162,7 +162,18 @@ impl RequestInfo {
     }
 
     fn fallback_route(&self, budget: &RouteBudget) -> Route {
-        if self.is_grpc { budget.verbatim(self.path()) } else { budget.normalised(self.path()) }
+        if self.is_grpc { budget.grpc(self.path()) } else { budget.normalised(self.path()) }
+    }
+}
+
+impl fmt::Debug for RequestInfo {
+    /// Says nothing that a client could have put a secret into.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestInfo")
+            .field("method", &self.method)
+            .field("template", &self.template())
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 
@@ -173,7 +184,10 @@ pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id
 /// since its status travels inside the body.
 pub(crate) fn is_grpc(headers: &http::HeaderMap) -> bool {
     headers.get(http::header::CONTENT_TYPE).is_some_and(|value| {
-        let value = value.as_bytes();
-        value.starts_with(b"application/grpc") && !value.starts_with(b"application/grpc-web")
+        let begins = |prefix: &[u8]| {
+            let start = value.as_bytes().get(..prefix.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        };
+        begins(b"application/grpc") && !begins(b"application/grpc-web")
     })
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use super::lock::relock;
+use super::privacy::is_secret_like;
 
 /// The low-cardinality name of what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -70,6 +71,10 @@ const MAX_LEN: usize = 160;
 const MAX_SEGMENTS: usize = 10;
 /// A longer segment is taken for a value.
 const MAX_WORD: usize = 24;
+/// From this length on, letters and digits together are an id.
+const MIN_ID: usize = 8;
+/// From this length on, so are small and capital letters together.
+const MIN_MIXED: usize = 16;
 
 /// Admits routes that come from raw paths, up to a budget, for good: the same
 /// path has the same route as long as the process lives.
@@ -88,12 +93,22 @@ impl RouteBudget {
         self.admit(buffer.as_str())
     }
 
-    /// `path` as it is, for paths that are method names (gRPC).
-    pub(crate) fn verbatim(&self, path: &str) -> Route {
-        if path.len() > MAX_LEN {
-            return Route::Unmatched;
-        }
-        self.admit(path)
+    /// The path of a gRPC request, which names a method; normalised if it does
+    /// not look like one, since anybody can claim to speak gRPC.
+    pub(crate) fn grpc(&self, path: &str) -> Route {
+        let is_name = |part: &str, dots: bool| {
+            !part.is_empty()
+                && !is_secret_like(part)
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'_' || (dots && b == b'.'))
+        };
+        let mut parts = path.strip_prefix('/').unwrap_or_default().split('/');
+        let names_a_method = path.len() <= MAX_LEN
+            && parts.next().is_some_and(|service| is_name(service, true))
+            && parts.next().is_some_and(|method| is_name(method, false))
+            && parts.next().is_none();
+        if names_a_method { self.admit(path) } else { self.normalised(path) }
     }
 
     fn admit(&self, template: &str) -> Route {
@@ -155,12 +170,23 @@ fn normalise(path: &str, out: &mut RouteBuffer) -> bool {
 /// Whether a path segment looks like a value (an id, a name with odd
 /// characters, something long) and not like a word of a route.
 fn is_value(segment: &str) -> bool {
+    if is_secret_like(segment) {
+        return true;
+    }
     let word_like =
         segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     if !word_like || segment.len() > MAX_WORD {
         return true;
     }
+    let lower = segment.bytes().any(|b| b.is_ascii_lowercase());
+    let upper = segment.bytes().any(|b| b.is_ascii_uppercase());
+    if segment.len() >= MIN_MIXED && lower && upper {
+        return true;
+    }
     let digits = segment.bytes().filter(u8::is_ascii_digit).count();
+    if segment.len() >= MIN_ID && digits > 0 && (lower || upper) {
+        return true;
+    }
     let hex = segment.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     digits > 0 && (digits == segment.len() || (hex && segment.len() >= 8))
 }
@@ -180,9 +206,27 @@ mod tests {
         assert_eq!(normalised("/blob/deadbeef01"), "/blob/{}");
         assert_eq!(normalised("/who/a@b.example/x"), "/who/{}/x");
         assert_eq!(normalised("/t/abcdefghijklmnopqrstuvwxyz"), "/t/{}");
+        assert_eq!(normalised("/reset/a1b2c3d4e5f6g7h8i9j0k"), "/reset/{}");
         assert_eq!(normalised("/v1/users"), "/v1/users");
         assert_eq!(normalised("/"), "/");
         assert_eq!(normalised("/caf%C3%A9"), "/{}");
+    }
+
+    #[test]
+    fn ids_of_many_makes_are_values() {
+        for id in ["V1StGXR8_Z5jdHi6B-myT", "AbCdEfGhIjKlMnOpQrStUvWx", "x7Kp2mQ9zT"] {
+            assert_eq!(normalised(&format!("/note/{id}")), "/note/{}", "{id}");
+        }
+        assert_eq!(normalised("/oauth2/callback"), "/oauth2/callback");
+    }
+
+    #[test]
+    fn only_method_names_are_taken_as_they_are() {
+        let grpc = |path: &str| RouteBudget::default().grpc(path).as_str().to_owned();
+        assert_eq!(grpc("/shop.v1.Orders/Create2"), "/shop.v1.Orders/Create2");
+        assert_eq!(grpc("/invite/ann@example.com"), "/invite/{}");
+        assert_eq!(grpc("/invite/eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl"), "/invite/{}");
+        assert_eq!(grpc("/a/b/123"), "/a/b/{}");
     }
 
     #[test]
@@ -208,7 +252,7 @@ mod tests {
             assert!(matches!(budget.normalised(&path), Route::Known(_)));
         }
         assert_eq!(budget.normalised("/one-more"), Route::Unmatched);
-        assert_eq!(budget.verbatim("/pkg.Service/Method"), Route::Unmatched);
+        assert_eq!(budget.grpc("/pkg.Service/Method"), Route::Unmatched);
         assert!(matches!(budget.normalised("/x"), Route::Known(_)));
     }
 }

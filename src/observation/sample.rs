@@ -2,21 +2,32 @@
 
 use std::time::{Duration, Instant};
 
-use super::privacy::{mask_path, query_names};
-use super::redact::redact;
-use super::text::CappedText;
+use super::privacy::{MASK, mask_path, query_names};
+use super::redact::{is_secret_name, redact};
+use super::text::{CappedText, floor_boundary};
 use super::{Facts, Outcome, PathCapture, QueryCapture, Reason, Site, Status};
 
-// Caps in bytes. Together at most 760 a sample; at most 8 samples a key are
-// alive (3 in the tally, 5 in the incident) over 263 keys: 1.6 MB.
-const PATH: usize = 160;
-const QUERY: usize = 80;
-const REASON: usize = 320;
+// Caps in bytes. At most 7 samples a key are alive (2 in the tally, 5 in the
+// incident), of 256 keys and one `other` for each kind.
+const METHOD: usize = 16;
+const PATH: usize = 144;
+const QUERY: usize = 72;
+const REASON: usize = 264;
 const HEADER: usize = 80;
-const HEADERS: usize = 200;
+const HEADERS: usize = 184;
+const NOTES: usize = 112;
+const TEXT: usize = METHOD + PATH + QUERY + REASON + HEADERS + NOTES;
 
-/// Between the causes of a reason; never part of readable text.
-const CAUSE_END: char = '\u{1e}';
+const _: () = assert!(
+    (TEXT + size_of::<Sample>()) * 7 * (256 + super::Kind::COUNT) <= 2 * 1024 * 1024,
+    "samples take more than 2 MiB"
+);
+
+/// Between the causes of a reason, or the entries of a list; never part of
+/// readable text.
+const END: char = '\u{1e}';
+/// Between an entry's name and its value.
+const IS: char = '\u{1f}';
 
 /// One request, told by example.
 ///
@@ -32,8 +43,8 @@ pub struct Sample {
     query: CappedText,
     query_capture: QueryCapture,
     reason: CappedText,
-    headers: Vec<(http::header::HeaderName, CappedText)>,
-    notes: Vec<(String, String)>,
+    headers: CappedText,
+    notes: CappedText,
     status: Option<Status>,
     site: Option<Site>,
     bytes: Option<u64>,
@@ -52,8 +63,8 @@ impl Sample {
             query: CappedText::default(),
             query_capture: QueryCapture::default(),
             reason: CappedText::default(),
-            headers: Vec::new(),
-            notes: Vec::new(),
+            headers: CappedText::default(),
+            notes: CappedText::default(),
             status: None,
             site: None,
             bytes: None,
@@ -75,40 +86,30 @@ impl Sample {
         self.query.clear();
         self.path_capture = facts.path;
         self.query_capture = facts.query;
-        let mut headers = 0;
+        self.headers.clear();
         if let Some(info) = facts.info {
-            self.method
-                .push_str(info.method().as_str().get(..16).unwrap_or(info.method().as_str()));
+            let method = info.method().as_str();
+            self.method.push_str(method.get(..METHOD).unwrap_or(method));
             if facts.path != PathCapture::TemplateOnly {
                 self.path.set(info.path(), PATH);
             }
             if facts.query != QueryCapture::Nothing {
                 self.query.set(info.query().unwrap_or_default(), QUERY);
             }
-            let mut room = HEADERS;
             for (name, value) in info.headers() {
                 let Ok(value) = value.to_str() else { continue };
-                if headers == self.headers.len() {
-                    self.headers.push((name.clone(), CappedText::default()));
-                }
-                if let Some((place, text)) = self.headers.get_mut(headers) {
-                    if place != name {
-                        *place = name.clone();
-                    }
-                    text.set(value, HEADER.min(room));
-                    room -= text.as_str().len();
-                    headers += 1;
-                }
+                let value = value.get(..floor_boundary(value, HEADER)).unwrap_or_default();
+                self.headers.push_entry([name.as_str(), value], [IS, END], HEADERS);
             }
         }
-        self.headers.truncate(headers);
         match facts.reason {
             Reason::Unknown => self.reason.clear(),
             Reason::Text(text) => self.reason.set(text, REASON),
             Reason::Chain(chain) => self.reason.set_display(&Joined(chain), REASON),
         }
-        if !(self.notes.is_empty() && facts.notes.is_empty()) {
-            self.notes = facts.notes.to_vec();
+        self.notes.clear();
+        for (name, value) in facts.notes {
+            self.notes.push_entry([name, value], [IS, END], NOTES);
         }
     }
 
@@ -122,19 +123,11 @@ impl Sample {
         if self.query_capture == QueryCapture::Names {
             self.query = CappedText::from(query_names(self.query.as_str()).as_str());
         }
-        for text in
-            [&mut self.reason].into_iter().chain(self.headers.iter_mut().map(|(_, text)| text))
-        {
-            let redacted = redact(text.as_str());
-            if redacted != text.as_str() {
-                *text = CappedText::from(redacted.as_str());
-            }
-        }
-        for (name, value) in &mut self.notes {
-            *value = redact(&format!("{name}={value}"))
-                .strip_prefix(&format!("{name}="))
-                .map_or_else(|| super::privacy::MASK.to_owned(), str::to_owned);
-        }
+        self.reason.hide_cut_word();
+        self.reason = CappedText::from(redact(self.reason.as_str()).as_str());
+        self.headers = scrubbed_entries(&self.headers);
+        self.notes = scrubbed_entries(&self.notes);
+        self.query.hide_cut_word();
     }
 
     fn copy(&mut self, other: &Sample) {
@@ -147,8 +140,8 @@ impl Sample {
         self.query.copy_from(&other.query);
         self.query_capture = other.query_capture;
         self.reason.copy_from(&other.reason);
-        self.headers.clone_from(&other.headers);
-        self.notes.clone_from(&other.notes);
+        self.headers.copy_from(&other.headers);
+        self.notes.copy_from(&other.notes);
         self.status = other.status;
         self.site.clone_from(&other.site);
         self.bytes = other.bytes;
@@ -193,29 +186,23 @@ impl Sample {
 
     /// The reason and its causes, outermost first.
     pub fn causes(&self) -> impl Iterator<Item = &str> {
-        self.reason.as_str().split(CAUSE_END).map(str::trim).filter(|cause| !cause.is_empty())
-    }
-
-    /// Whether the reason was longer than what is kept.
-    #[must_use]
-    pub fn reason_is_cut(&self) -> bool {
-        self.reason.is_cut()
+        self.reason.as_str().split(END).map(str::trim).filter(|cause| !cause.is_empty())
     }
 
     /// A captured header's value.
     #[must_use]
     pub fn header(&self, name: &http::header::HeaderName) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// All captured headers.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        entries(&self.headers)
     }
 
     /// What the handler noted.
     pub fn notes(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.notes.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        entries(&self.notes)
     }
 
     /// How the request was answered, if it was.
@@ -243,6 +230,21 @@ impl Sample {
     }
 }
 
+fn entries(list: &CappedText) -> impl Iterator<Item = (&str, &str)> {
+    list.as_str().split(END).filter_map(|entry| entry.split_once(IS))
+}
+
+/// A list with the secrets in its values taken out.
+fn scrubbed_entries(list: &CappedText) -> CappedText {
+    let mut out = CappedText::default();
+    for (name, value) in entries(list) {
+        let value = if is_secret_name(name) { MASK.to_owned() } else { redact(value) };
+        // Redacting may make it a little longer.
+        out.push_entry([&redact(name), &value], [IS, END], 2 * (HEADERS + NOTES));
+    }
+    out
+}
+
 struct Joined<'a>(&'a [String]);
 
 impl std::fmt::Display for Joined<'_> {
@@ -250,7 +252,7 @@ impl std::fmt::Display for Joined<'_> {
         use std::fmt::Write as _;
         for (n, cause) in self.0.iter().enumerate() {
             if n > 0 {
-                f.write_char(CAUSE_END)?;
+                f.write_char(END)?;
             }
             f.write_str(cause)?;
         }
@@ -258,14 +260,14 @@ impl std::fmt::Display for Joined<'_> {
     }
 }
 
-/// A place for one sample that keeps its buffers while it is empty.
+/// Room for one sample that keeps its buffers while it is empty.
 #[derive(Clone, Debug, Default)]
-struct Place {
+struct SampleBuffer {
     sample: Option<Box<Sample>>,
     taken: bool,
 }
 
-impl Place {
+impl SampleBuffer {
     fn get(&self) -> Option<&Sample> {
         self.sample.as_deref().filter(|_| self.taken)
     }
@@ -280,76 +282,64 @@ impl Place {
     }
 }
 
-/// What a window of the tally keeps of one key: the first ever, and the last,
-/// the slowest and a random one since it was drained.
+/// What a window of the tally keeps of one key: the last and the slowest since
+/// it was drained. Of the two at first observation, one is the first ever.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
-    first: Place,
+    last: SampleBuffer,
+    slowest: SampleBuffer,
     first_given: bool,
-    last: Place,
-    slowest: Place,
-    random: Place,
     seen: u64,
 }
 
 impl Window {
     /// Takes one observation.
     pub(crate) fn take(&mut self, facts: &Facts<'_>) {
-        if !self.first_given && self.first.get().is_none() {
-            self.first.room(facts.at).fill(facts);
-            self.seen = 1;
-            return;
-        }
         self.seen += 1;
-        self.last.room(facts.at).fill(facts);
-        if self.slowest.get().is_none_or(|slowest| slowest.took < facts.took) {
+        // Until it has been given out, the first one stays in the second buffer.
+        let holds_first = !self.first_given && self.seen > 1;
+        let is_slowest =
+            self.slowest.get().is_none_or(|slowest| !holds_first && slowest.took < facts.took);
+        if is_slowest {
             self.slowest.room(facts.at).fill(facts);
         }
-        if fastrand::u64(0..self.seen) == 0 {
-            self.random.room(facts.at).fill(facts);
+        if self.seen > 1 || self.first_given {
+            self.last.room(facts.at).fill(facts);
         }
     }
 
     /// Gives out what was taken since the last time, scrubbed.
     pub(crate) fn drain(&mut self) -> Samples {
-        let scrubbed = |place: &mut Place| {
-            let sample = place.get().map(|raw| {
+        let scrubbed = |buffer: &mut SampleBuffer| {
+            let sample = buffer.get().map(|raw| {
                 let mut sample = Sample::empty(raw.at);
                 sample.copy_scrubbed(raw);
                 Box::new(sample)
             });
-            place.taken = false;
-            Place { taken: sample.is_some(), sample }
+            buffer.taken = false;
+            SampleBuffer { taken: sample.is_some(), sample }
         };
-        let first = scrubbed(&mut self.first);
-        self.first_given |= first.taken;
-        let mut samples = Samples {
-            last: scrubbed(&mut self.last),
-            slowest: scrubbed(&mut self.slowest),
-            random: [scrubbed(&mut self.random), Place::default()],
-            first,
-        };
-        // A window's first may be its last and its slowest as well.
-        if let Some(first) = samples.first.get().cloned() {
-            if samples.last.get().is_none() {
-                samples.last.copy(&first);
-            }
-            if samples.slowest.get().is_none_or(|slowest| slowest.took < first.took) {
-                samples.slowest.copy(&first);
-            }
-        }
+        let (last, slowest) = (scrubbed(&mut self.last), scrubbed(&mut self.slowest));
+        let is_first = !self.first_given && self.seen > 0;
+        self.first_given |= is_first;
         self.seen = 0;
-        samples
+        let first = if is_first { slowest.clone() } else { SampleBuffer::default() };
+        let last = if last.taken { last } else { slowest.clone() };
+        // The second buffer held the first one, not the slowest.
+        let took = |buffer: &SampleBuffer| buffer.get().map(Sample::took);
+        let slowest = if took(&last) > took(&slowest) { last.clone() } else { slowest };
+        // The one before the last, if there was one, is as good as any.
+        Samples { first, random: [last.clone(), SampleBuffer::default()], last, slowest }
     }
 }
 
 /// A few requests of one key: the first, the last, the slowest, two at random.
 #[derive(Clone, Debug, Default)]
 pub struct Samples {
-    first: Place,
-    last: Place,
-    slowest: Place,
-    random: [Place; 2],
+    first: SampleBuffer,
+    last: SampleBuffer,
+    slowest: SampleBuffer,
+    random: [SampleBuffer; 2],
 }
 
 impl Samples {
@@ -373,7 +363,7 @@ impl Samples {
 
     /// Up to two picked at random.
     pub fn random(&self) -> impl Iterator<Item = &Sample> {
-        self.random.iter().filter_map(Place::get)
+        self.random.iter().filter_map(SampleBuffer::get)
     }
 
     /// Takes in a later window; `pick` is random and decides which of the two
@@ -391,7 +381,7 @@ impl Samples {
             }
         }
         if let Some(random) = later.random().next() {
-            let empty = self.random.iter().position(|place| place.get().is_none());
+            let empty = self.random.iter().position(|buffer| buffer.get().is_none());
             let at = empty.or_else(|| usize::try_from(pick % 4).ok().filter(|at| *at < 2));
             if let Some(place) = at.and_then(|at| self.random.get_mut(at)) {
                 place.copy(random);

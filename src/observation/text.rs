@@ -43,6 +43,32 @@ impl CappedText {
         let _ = write!(Capped { text: self, cap }, "{value}");
     }
 
+    /// Adds an entry of a list, its name and its value each followed by its
+    /// mark, if it fits as a whole.
+    pub(crate) fn push_entry(&mut self, parts: [&str; 2], marks: [char; 2], cap: usize) {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        if self.text.len() + length + 2 > cap {
+            self.cut = true;
+            return;
+        }
+        for (part, mark) in parts.iter().zip(marks) {
+            self.text.reserve_exact(part.len() + 1);
+            self.text.push_str(part);
+            self.text.push(mark);
+        }
+    }
+
+    /// Hides a last word that was cut, since nobody can tell whether it was a
+    /// secret.
+    pub(crate) fn hide_cut_word(&mut self) {
+        if self.cut {
+            let end = self.text.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+            let end = floor_boundary(&self.text, end);
+            self.text.truncate(end);
+            self.text.push('…');
+        }
+    }
+
     /// Makes this a copy of `other` and keeps its own buffer.
     pub(crate) fn copy_from(&mut self, other: &CappedText) {
         self.text.clear();
@@ -53,7 +79,10 @@ impl CappedText {
     fn append(&mut self, text: &str, cap: usize) -> bool {
         let room = cap.saturating_sub(self.text.len());
         let fitting = floor_boundary(text, room);
-        self.text.push_str(text.get(..fitting).unwrap_or_default());
+        let fitting_text = text.get(..fitting).unwrap_or_default();
+        // Exactly, so that a buffer never grows beyond its cap.
+        self.text.reserve_exact(fitting_text.len());
+        self.text.push_str(fitting_text);
         self.cut |= fitting < text.len();
         !self.cut
     }

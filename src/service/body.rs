@@ -9,16 +9,14 @@ use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::observation::{CappedText, Kind, Outcome, Reason, Status};
+use crate::observation::{Kind, Outcome, Status};
 
 use super::Measure;
 use super::classify::{self, Nature};
 use super::panics;
 use super::recorder::Finding;
+use super::shown::{quietly, reason, shown};
 use super::watched::Watched;
-
-/// How much of an error's text is captured, in bytes.
-const ERROR_TEXT: usize = 320;
 
 pin_project! {
     /// The response body of [`SlackAlert`](crate::SlackAlert). Frames,
@@ -101,28 +99,20 @@ where
             let _entered = watch.watched.enter();
             catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(cx)))
         };
-        let over = match &polled {
-            Ok(Poll::Pending) => false,
+        match &polled {
+            Ok(Poll::Pending) => {}
             Ok(Poll::Ready(Some(Ok(frame)))) => {
                 watch.frame(frame);
+                watch.said_its_end = quietly(|| body.is_end_stream()).unwrap_or(false);
                 // A gRPC body that says so early may still have trailers.
-                watch.said_its_end = body.is_end_stream();
-                let last =
-                    frame.is_trailers() || (watch.said_its_end && watch.nature != Nature::Grpc);
-                last && watch.ended()
+                let may_go_on = watch.nature == Nature::Grpc && !frame.is_trailers();
+                if frame.is_trailers() || (watch.said_its_end && !may_go_on) {
+                    watch.ended();
+                }
             }
-            Ok(Poll::Ready(Some(Err(error)))) => {
-                watch.failed(error);
-                true
-            }
+            Ok(Poll::Ready(Some(Err(error)))) => watch.failed(error),
             Ok(Poll::Ready(None)) => watch.ended(),
-            Err(payload) => {
-                watch.panicked(payload);
-                true
-            }
-        };
-        if over {
-            *this.watch = None;
+            Err(payload) => watch.panicked(payload),
         }
         polled.unwrap_or_else(|payload| resume_unwind(payload))
     }
@@ -153,6 +143,10 @@ pub(super) struct BodyWatch {
     expected: Option<u64>,
     /// The body said after its last frame that nothing will follow.
     said_its_end: bool,
+    /// The head was slow already, and judged by the end.
+    head_was_slow: bool,
+    /// There is nothing to learn any more but whether its destructor panics.
+    is_finished: bool,
 }
 
 impl BodyWatch {
@@ -163,12 +157,34 @@ impl BodyWatch {
         status: Status,
         expected: Option<u64>,
     ) -> Self {
-        BodyWatch { watched, nature, judged, status, bytes: 0, expected, said_its_end: false }
+        BodyWatch {
+            watched,
+            nature,
+            judged,
+            status,
+            bytes: 0,
+            expected,
+            said_its_end: false,
+            head_was_slow: false,
+            is_finished: false,
+        }
+    }
+
+    /// For a response that is judged by its end, and was slow at its head.
+    pub(super) fn head_was_slow(self, slow: bool) -> Self {
+        BodyWatch { head_was_slow: slow, ..self }
+    }
+
+    /// For a body that is over at the head.
+    pub(super) fn finished(watched: Watched) -> Self {
+        let watch = BodyWatch::new(watched, Nature::Complete, true, Status::Http(0), None);
+        BodyWatch { is_finished: true, ..watch }
     }
 
     fn frame<D: Buf>(&mut self, frame: &Frame<D>) {
         if let Some(data) = frame.data_ref() {
-            self.bytes = self.bytes.saturating_add(data.remaining() as u64);
+            let bytes = quietly(|| data.remaining()).unwrap_or_default();
+            self.bytes = self.bytes.saturating_add(bytes as u64);
         }
         let Some(trailers) = frame.trailers_ref().filter(|_| self.nature == Nature::Grpc) else {
             return;
@@ -180,21 +196,20 @@ impl BodyWatch {
             self.judged = true;
             self.watched.observe(&Finding {
                 status: Some(Status::Grpc(code)),
-                reason: if message.is_empty() { Reason::Unknown } else { Reason::Text(&message) },
+                reason: reason(&message),
                 ..Finding::new(Kind::Failed)
             });
         }
     }
 
-    /// The body is over and well; returns `true`.
-    fn ended(&mut self) -> bool {
+    /// The body is over and well.
+    fn ended(&mut self) {
+        if std::mem::replace(&mut self.is_finished, true) {
+            return;
+        }
         let recorder = self.watched.recorder();
         let by_end = recorder.rules.measure == Measure::EndOfBody && self.nature == Nature::Body;
-        let slow = by_end
-            && self
-                .watched
-                .slot()
-                .is_some_and(|slot| recorder.is_slow(slot, self.watched.elapsed()));
+        let slow = by_end && (self.head_was_slow || self.is_slow());
         if slow {
             self.watched.observe(&Finding {
                 status: Some(self.status),
@@ -203,33 +218,38 @@ impl BodyWatch {
                 ..Finding::new(Kind::Slow)
             });
         }
-        true
+    }
+
+    fn is_slow(&self) -> bool {
+        let elapsed = self.watched.elapsed();
+        self.watched.slot().is_some_and(|slot| self.watched.recorder().is_slow(slot, elapsed))
     }
 
     fn failed(&mut self, error: &dyn Display) {
-        let mut text = CappedText::default();
-        let shown = catch_unwind(AssertUnwindSafe(|| text.set_display(error, ERROR_TEXT)));
-        if let Err(payload) = shown {
-            panics::discard(payload);
-        }
+        self.is_finished = true;
+        let text = shown(error);
         self.watched.observe(&Finding {
             status: Some(self.status),
             outcome: Outcome::DuringBody,
-            reason: if text.is_empty() { Reason::Unknown } else { Reason::Text(text.as_str()) },
+            reason: reason(text.as_str()),
             bytes: Some(self.bytes),
             ..Finding::new(Kind::BodyFailed)
         });
     }
 
     fn panicked(&mut self, payload: &panics::Payload) {
+        self.is_finished = true;
         self.watched.panicked(payload, Outcome::DuringBody, Some(self.bytes));
     }
 
     /// The body was dropped, maybe before its end.
     fn dropped(&mut self) {
+        if self.is_finished {
+            return;
+        }
         // With an exact length, its consumer may stop at the last byte.
         let is_complete = self.expected.is_some_and(|expected| self.bytes >= expected);
-        if is_complete || self.said_its_end {
+        if is_complete || self.said_its_end || self.head_was_slow {
             self.ended();
             return;
         }

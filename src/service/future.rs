@@ -10,22 +10,20 @@ use http::{Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use crate::observation::{CappedText, Kind, Outcome, Reason, ReportedError, Status};
+use crate::observation::{Kind, Outcome, Reason, ReportedError, Status};
 
 use super::body::BodyWatch;
 use super::classify::{self, Nature};
 use super::panics::{self, Payload};
 use super::recorder::Finding;
+use super::shown::{quietly, reason, shown};
 use super::watched::Watched;
 use super::{Measure, PanicPolicy, ResponseBody, Verdict};
-
-/// How much of an error's text is captured, in bytes.
-const ERROR_TEXT: usize = 320;
 
 pin_project! {
     /// The response future of [`SlackAlert`](crate::SlackAlert).
     ///
-    /// After it is ready it stays pending.
+    /// Like most futures, it is not to be polled again once it is ready.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {
         #[pin]
@@ -163,14 +161,10 @@ fn internal_server_error<B>() -> Response<ResponseBody<B>> {
 }
 
 fn judge_error<E: Display>(error: &E, watched: &mut Watched) {
-    let mut text = CappedText::default();
-    let shown = catch_unwind(AssertUnwindSafe(|| text.set_display(error, ERROR_TEXT)));
-    if let Err(payload) = shown {
-        panics::discard(payload);
-    }
+    let text = shown(error);
     watched.observe(&Finding {
         status: Some(Status::Error),
-        reason: if text.is_empty() { Reason::Unknown } else { Reason::Text(text.as_str()) },
+        reason: reason(text.as_str()),
         ..Finding::new(Kind::Failed)
     });
 }
@@ -194,32 +188,40 @@ fn judge_head<B: Body>(response: Response<B>, mut watched: Watched) -> Response<
             .filter(|code| classify::is_grpc_failure(*code))
             .map(|code| (Status::Grpc(code), Outcome::Plain)),
     };
-    let ends_late = rules.measure == Measure::EndOfBody && nature == Nature::Body;
+    let is_over =
+        nature == Nature::Complete || quietly(|| response.body().is_end_stream()).unwrap_or(false);
+    let ends_late = rules.measure == Measure::EndOfBody && nature == Nature::Body && !is_over;
     if let Some((status, outcome)) = failed {
         let message = match status {
             Status::Grpc(_) => classify::grpc_message(response.headers()),
             _ => String::new(),
         };
         let reported = response.extensions().get::<ReportedError>();
-        let reason = match reported {
+        let behind = match reported {
             Some(error) => Reason::Chain(error.chain()),
-            None if message.is_empty() => Reason::Unknown,
-            None => Reason::Text(&message),
+            None => reason(&message),
         };
-        let found = Finding { status: Some(status), outcome, reason, ..Finding::new(Kind::Failed) };
+        let found =
+            Finding { status: Some(status), outcome, reason: behind, ..Finding::new(Kind::Failed) };
         watched.observe(&found);
-    } else if !ends_late && watched.recorder().is_slow(slot, watched.elapsed()) {
+    } else if !ends_late && was_slow(&watched) {
         let status = Some(grpc.map_or(Status::Http(code), Status::Grpc));
         watched.observe(&Finding { status, ..Finding::new(Kind::Slow) });
     }
-    if nature == Nature::Complete || response.body().is_end_stream() {
-        return response.map(ResponseBody::unwatched);
-    }
-    let exact = response.body().size_hint().exact();
-    let expected = exact.or_else(|| classify::content_length(response.headers()));
-    let judged = verdict != Verdict::Default || grpc.is_some();
-    let watch = BodyWatch::new(watched, nature, judged, Status::Http(code), expected);
+    let watch = if is_over {
+        BodyWatch::finished(watched)
+    } else {
+        let exact = quietly(|| response.body().size_hint().exact()).flatten();
+        let expected = exact.or_else(|| classify::content_length(response.headers()));
+        let judged = verdict != Verdict::Default || grpc.is_some();
+        let slow = ends_late && was_slow(&watched);
+        BodyWatch::new(watched, nature, judged, Status::Http(code), expected).head_was_slow(slow)
+    };
     response.map(|body| ResponseBody::watched(body, watch))
+}
+
+fn was_slow(watched: &Watched) -> bool {
+    watched.slot().is_some_and(|slot| watched.recorder().is_slow(slot, watched.elapsed()))
 }
 
 fn verdict<B>(watched: &Watched, response: Response<B>) -> (Verdict, Response<B>) {

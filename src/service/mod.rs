@@ -12,6 +12,7 @@ mod request_alert;
 mod rules;
 #[allow(clippy::module_inception)]
 mod service;
+mod shown;
 mod verdict;
 mod watched;
 

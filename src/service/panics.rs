@@ -4,6 +4,8 @@ use std::any::Any;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::shown::shown;
+
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
@@ -22,8 +24,8 @@ pub(crate) fn text(payload: &(dyn Any + Send)) -> &str {
 pub(crate) fn said(payload: &(dyn Any + Send), with: impl FnOnce(&str)) {
     match payload.downcast_ref::<Box<dyn Error + Send + Sync>>() {
         Some(error) => {
-            let shown = catch_unwind(AssertUnwindSafe(|| error.to_string()));
-            with(shown.as_deref().unwrap_or("an error that panics when shown"));
+            let text = shown(error);
+            with(if text.is_empty() { "an error without a text" } else { text.as_str() });
         }
         None => with(text(payload)),
     }

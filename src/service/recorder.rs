@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::handoff::{Handoff, Slot};
 use crate::observation::{
@@ -18,7 +18,8 @@ use super::rules::Rules;
 pub(crate) struct Recorder {
     pub(super) rules: Rules,
     pub(super) handoff: Arc<Handoff>,
-    slow_floor: std::time::Duration,
+    slow_floor: Duration,
+    cancelled_floor: Duration,
     since: Instant,
     /// What ends when the last clone of the layer does.
     keep: Box<dyn Any + Send + Sync>,
@@ -51,8 +52,13 @@ impl Finding<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
     Nothing,
-    Suppressed,
-    Counted(Kind, Option<Status>),
+    Suppressed(Rule),
+    /// Under which key; `other` where that found no room.
+    Counted {
+        kind: Kind,
+        status: Option<Status>,
+        as_other: bool,
+    },
 }
 
 impl Recorder {
@@ -62,7 +68,8 @@ impl Recorder {
         keep: Box<dyn Any + Send + Sync>,
     ) -> Arc<Self> {
         let since = handoff.clock.now();
-        Arc::new(Recorder { slow_floor: rules.slow_floor(), rules, handoff, since, keep })
+        let (slow_floor, cancelled_floor) = (rules.slow_floor(), rules.cancelled_floor());
+        Arc::new(Recorder { slow_floor, cancelled_floor, rules, handoff, since, keep })
     }
 
     /// What ends when the last clone of the layer does.
@@ -80,13 +87,15 @@ impl Recorder {
     }
 
     /// Whether a response that took this long is slow on the request's route.
-    pub(super) fn is_slow(&self, slot: &Slot, took: std::time::Duration) -> bool {
+    pub(super) fn is_slow(&self, slot: &Slot, took: Duration) -> bool {
         took >= self.slow_floor
             && self.with_route(slot, |route| took >= self.rules.slow_after(route))
     }
 
-    pub(super) fn is_cancellation(&self, slot: &Slot, took: std::time::Duration) -> bool {
-        self.with_route(slot, |route| took >= self.rules.cancelled_after(route))
+    pub(super) fn is_cancellation(&self, slot: &Slot, took: Duration) -> bool {
+        // A route is looked up, and may be admitted, only for what matters.
+        took >= self.cancelled_floor
+            && self.with_route(slot, |route| took >= self.rules.cancelled_after(route))
     }
 
     pub(super) fn with_route<R>(&self, slot: &Slot, with: impl FnOnce(RouteRef<'_>) -> R) -> R {
@@ -95,24 +104,26 @@ impl Recorder {
 
     /// Counts what was found, once per request, under the worst kind so far.
     pub(super) fn observe(&self, slot: &Slot, told: &mut Told, now: Instant, found: &Finding<'_>) {
-        match *told {
-            Told::Suppressed => return,
-            Told::Counted(kind, _) if kind.severity() >= found.kind.severity() => return,
-            _ => {}
+        if let Told::Counted { kind, .. } = *told {
+            if kind.severity() >= found.kind.severity() {
+                return;
+            }
         }
         self.with_route(slot, |route| {
             if let Some(rule) = self.suppression(slot, route, now, found.kind) {
                 // What was counted already stays counted, as what it was.
                 if *told == Told::Nothing {
                     self.handoff.tally.suppress(rule);
-                    *told = Told::Suppressed;
+                    *told = Told::Suppressed(rule);
                 }
                 return;
             }
             let before = *told;
             let info = slot.info();
-            let method = MethodName::of(info.method());
-            let status = found.status.filter(|_| found.kind == Kind::Failed);
+            // Without a route there is one key per kind.
+            let is_routed = route != RouteRef::Unmatched;
+            let method = if is_routed { MethodName::of(info.method()) } else { MethodName::OTHER };
+            let status = found.status.filter(|_| is_routed && found.kind == Kind::Failed);
             let request = |kind, status| KeyRef::Request { kind, method, route, status };
             let key = match (found.kind, found.site) {
                 (Kind::Panicked, Some(site)) => KeyRef::Panic(site),
@@ -142,13 +153,17 @@ impl Recorder {
                 path: self.rules.path_capture(route),
                 query: self.rules.query,
             };
-            match before {
-                Told::Counted(kind, status) => {
-                    self.handoff.tally.amend(request(kind, status), key, &facts);
+            let as_other = match before {
+                Told::Counted { kind, as_other: true, .. } => {
+                    self.handoff.tally.amend(KeyRef::Other(kind), key, &facts)
                 }
-                _ => self.handoff.tally.record(key, &facts),
-            }
-            *told = Told::Counted(found.kind, status);
+                Told::Counted { kind, status, .. } => {
+                    self.handoff.tally.amend(request(kind, status), key, &facts)
+                }
+                Told::Suppressed(rule) => self.handoff.tally.unsuppress(rule, key, &facts),
+                Told::Nothing => self.handoff.tally.record(key, &facts),
+            };
+            *told = Told::Counted { kind: found.kind, status, as_other };
         });
     }
 

@@ -8,7 +8,9 @@ use http::Method;
 use http::header::HeaderName;
 
 use crate::handoff::Ledger;
-use crate::observation::{Kind, PathCapture, QueryCapture, RequestHead, RequestInfo, RouteRef};
+use crate::observation::{
+    Kind, PathCapture, QueryCapture, RequestHead, RequestInfo, RouteRef, is_grpc,
+};
 
 use super::callback::Callback;
 use super::{Measure, PanicPolicy, Probes, Verdict};
@@ -76,9 +78,17 @@ impl Rules {
 
     pub(crate) fn cancelled_after(&self, route: RouteRef<'_>) -> Duration {
         let own = self.of(route);
-        own.and_then(|route| route.cancelled_after.or(route.slow_after))
+        own.and_then(|route| route.cancelled_after)
             .or(self.cancelled_after)
+            .or(own.and_then(|route| route.slow_after))
             .unwrap_or(self.slow_after)
+    }
+
+    /// No route is cancelled before this.
+    pub(crate) fn cancelled_floor(&self) -> Duration {
+        let own = self.routes.values().flat_map(|route| [route.cancelled_after, route.slow_after]);
+        let general = self.cancelled_after.unwrap_or(self.slow_after);
+        own.flatten().fold(general, Duration::min)
     }
 
     pub(crate) fn is_never(&self, route: RouteRef<'_>, kind: Kind) -> bool {
@@ -136,11 +146,17 @@ impl Ignore {
         let path = || head.original_uri().path();
         self.paths.iter().any(|prefix| has_segments(path(), prefix))
             || self.methods.iter().any(|method| method == head.method())
-            || (!self.routes.is_empty() && self.covers_route(head, named))
+            || (!self.routes.is_empty()
+                && (self.covers_route(head, named) || self.covers_grpc(head)))
             || self
                 .when
                 .as_ref()
                 .is_some_and(|when| when.call(ledger, |when| when(head)).unwrap_or(false))
+    }
+
+    /// A gRPC request's path is its route.
+    fn covers_grpc(&self, head: &RequestHead<'_>) -> bool {
+        is_grpc(head.headers()) && self.routes.iter().any(|route| route == head.uri().path())
     }
 
     fn covers_route(&self, head: &RequestHead<'_>, named: Option<&str>) -> bool {

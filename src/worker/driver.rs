@@ -20,7 +20,7 @@ use crate::slack::render_built_in;
 use super::channel::{self, Channel};
 use super::control::Command;
 use super::reports::CheckReport;
-use super::setup::Setup;
+use super::setup::{ChannelSetup, Setup};
 use super::user_thread::UserThread;
 
 /// At the most so often the tally is drained.
@@ -47,6 +47,8 @@ struct Place {
     is_fallback: bool,
     stands_by: bool,
     channel: Channel,
+    /// The dry run writes the whole message; its one-line record would repeat it.
+    is_log: bool,
     warned_late: bool,
 }
 
@@ -98,6 +100,7 @@ impl Driver {
             is_fallback: setup.is_fallback,
             stands_by: setup.is_fallback,
             channel,
+            is_log: matches!(setup.channel, ChannelSetup::Log),
             warned_late: false,
         });
         let destinations: Vec<Place> = places.collect();
@@ -288,6 +291,7 @@ impl Driver {
         let fault = result.as_ref().err().map(|error| error.code().to_owned());
         let health = self.outbox.health(self.now().mono, destination);
         match (verdict, &fault) {
+            (Verdict::Delivered, _) if self.is_log(destination) => {}
             (Verdict::Delivered, _) => {
                 tracing::info!(target: "tower_slack_alert::alert", destination = name, "{headline}");
             }
@@ -355,6 +359,10 @@ impl Driver {
 
     fn stands_by(&self, destination: DestinationIndex) -> bool {
         self.destinations.get(destination).is_none_or(|place| place.stands_by)
+    }
+
+    fn is_log(&self, destination: DestinationIndex) -> bool {
+        self.destinations.get(destination).is_some_and(|place| place.is_log)
     }
 
     fn answer_flushes(&mut self) {

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::delivery::Op;
 use crate::incident::{IncidentView, Moment};
-use crate::observation::{Key, Kind, Outcome, Sample, Status, floor_boundary, spoken};
+use crate::observation::{Key, Kind, Outcome, Route, Sample, Status, floor_boundary, spoken};
 
 use super::{Color, Line, SlackMessage};
 
@@ -170,11 +170,13 @@ fn what(key: &Key, sample: Option<&Sample>, line: Line) -> Line {
             };
             line.dot().text(took)
         }
-        (Key::Request { .. }, _) => {
-            let line = match (key.status(), sample.outcome()) {
+        (Key::Request { kind: Kind::Failed, .. }, _) => {
+            let line = match (key.status().or(sample.status()), sample.outcome()) {
                 (Some(status), Outcome::Judged) => {
                     request(key, line.text(format!("failed with {status} ")))
                 }
+                // Without a route the key does not tell statuses apart.
+                (Some(status), _) => request(key, line.text(format!("{status} "))),
                 _ => name(key, line),
             };
             reason(line).dot().text(took)
@@ -203,6 +205,7 @@ fn name(key: &Key, line: Line) -> Line {
 
 fn request(key: &Key, line: Line) -> Line {
     match (key.method(), key.route()) {
+        (Some(_), Some(Route::Unmatched)) => line.code(Route::Unmatched.to_string()),
         (Some(method), Some(route)) => line.code(format!("{method} {route}")),
         _ => line,
     }
@@ -248,10 +251,7 @@ fn causes(sample: &Sample, shown: usize) -> Line {
         [] => Line::new(),
         [one] if one.len() <= shown => Line::new(),
         all => {
-            let mut text = all.join(" ← ");
-            if sample.reason_is_cut() {
-                text.push('…');
-            }
+            let text = all.join(" ← ");
             Line::new().code(text)
         }
     }
