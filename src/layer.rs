@@ -9,13 +9,16 @@ use tower_layer::Layer;
 use crate::config::{AlertConfig, Disabled};
 use crate::handoff::Handoff;
 use crate::service::{Recorder, SlackAlert};
-use crate::worker::{AlertHandle, Control, Setup, start};
+use crate::worker::{AlertHandle, ChannelSetup, Control, Setup, start};
 
 /// Applies [`SlackAlert`] to services.
 ///
 /// One layer is one set of counts, incidents and threads; its clones and all
 /// services it makes share them. Applying the same layer twice to a request's
-/// way reports once, at the outer place. Different layers are independent.
+/// way reports once, at the outer place; not so across a task boundary such as
+/// Tower's `Buffer`, where the inner one can't know of the outer one. A request
+/// that a handler makes in-process to a service under the same layer is part of
+/// the handler's own. Different layers are independent.
 ///
 /// See the [crate's documentation](crate) for an example.
 #[derive(Clone)]
@@ -35,6 +38,9 @@ impl SlackAlertLayer {
         if let Some(disabled) = config.disabled {
             say_disabled(disabled);
             return SlackAlertLayer { recorder: None };
+        }
+        if config.destinations.iter().all(|place| matches!(place.channel, ChannelSetup::Log)) {
+            tracing::info!(target: "tower_slack_alert", "dry run: alerts go to the log only");
         }
         let handoff = Arc::new(Handoff::new(config.clock));
         let control: Arc<Control> = start(Setup {
@@ -82,7 +88,10 @@ fn say_disabled(disabled: Disabled) {
         }
         Disabled::NoDestination => tracing::info!(target: "tower_slack_alert", "{NO_DESTINATION}"),
         Disabled::ByChoice => {
-            tracing::info!(target: "tower_slack_alert", "no alerts will be sent: not enabled");
+            tracing::info!(
+                target: "tower_slack_alert",
+                "no alerts will be sent: switched off by enabled(false) or SLACK_ALERT_ENABLED"
+            );
         }
         // The faults have been logged.
         Disabled::Invalid => {}

@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use slack_inbox::Inbox;
 
-const HELP: &str = "\
-slack-inbox: a local Slack for development and tests
+const HELP: &str = r#"slack-inbox: a local Slack for development and tests
 
 Usage: slack-inbox [--port PORT] [--quiet]
 
@@ -17,7 +16,9 @@ Example:
   slack-inbox --port 3001
   SLACK_ALERT_WEBHOOK_URL=http://127.0.0.1:3001/services/T0/B0/x your-service
   curl localhost:3001/messages
-";
+  curl localhost:3001/faults -d '{"fault": "rate_limited", "retry_after": "5", "requests": 3}'
+  curl localhost:3001/                     what else it can do
+"#;
 
 fn main() -> ExitCode {
     let (mut port, mut print) = (3001, true);

@@ -308,8 +308,16 @@ async fn clear(State(store): Shared) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn play(State(store): Shared, Json(wanted): Json<Value>) -> Response {
-    let text = |name: &str| wanted[name].as_str().map(ToOwned::to_owned);
+async fn play(State(store): Shared, body: Bytes) -> Response {
+    let Ok(wanted) = serde_json::from_slice::<Value>(&body) else {
+        return (StatusCode::BAD_REQUEST, "a fault is JSON, such as {\"fault\": \"hang\"}\n")
+            .into_response();
+    };
+    let text = |name: &str| match &wanted[name] {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
     let fault = match wanted["fault"].as_str() {
         Some("rate_limited") => Fault::RateLimited(text("retry_after")),
         Some("hang") => Fault::Hang,

@@ -74,19 +74,21 @@ impl AlertConfigBuilder {
         self
     }
 
-    /// The environment, such as `production`. Default: none is shown.
+    /// The environment, such as `production`, at most 64 characters. Default:
+    /// none is shown.
     pub fn environment(mut self, name: impl Into<String>) -> Self {
         self.environment = Some(name.into());
         self
     }
 
-    /// The release, such as `1.8.2` or a commit. Default: none is shown.
+    /// The release, such as `1.8.2` or a commit, at most 64 characters. Default:
+    /// none is shown.
     pub fn release(mut self, release: impl Into<String>) -> Self {
         self.release = Some(release.into());
         self
     }
 
-    /// The instance. Default: the host's name.
+    /// The instance, at most 64 characters. Default: the host's name.
     pub fn instance(mut self, name: impl Into<String>) -> Self {
         self.instance = Some(name.into());
         self
@@ -405,16 +407,8 @@ impl AlertConfigBuilder {
         if !limits.contains(&self.http.total_timeout) {
             faults.push(ConfigFault::new("request_timeout", "must be from 100 ms to 60 s"));
         }
-        let is_url = |url: &String| {
-            url.parse::<http::Uri>().is_ok_and(|uri| uri.scheme().is_some() && uri.host().is_some())
-        };
-        if self.http.proxy.as_ref().is_some_and(|proxy| !is_url(proxy)) {
-            faults.push(ConfigFault::new("proxy", "is not a URL such as http://proxy:3128"));
-        }
-        for pem in &self.http.root_certificates {
-            if !String::from_utf8_lossy(pem).contains("-----BEGIN CERTIFICATE-----") {
-                faults.push(ConfigFault::new("root_certificate_pem", "is not a PEM certificate"));
-            }
+        if let Err((setting, problem)) = self.http.check() {
+            faults.push(ConfigFault::new(setting, problem));
         }
     }
 
@@ -450,6 +444,8 @@ impl AlertConfigBuilder {
             let setting = |name: &str| format!("route({template:?}) {name}");
             check_positive(&setting("slow_after"), config.rules.slow_after, faults);
             check_positive(&setting("cancelled_after"), config.rules.cancelled_after, faults);
+            // The last call for a route stands.
+            self.policy.tell_after.retain(|rule| rule.route.as_ref() != Some(&template));
             for rule in config.tell_after {
                 let route = Some(template.clone());
                 self.policy.tell_after.push(TellAfter { route, ..rule });

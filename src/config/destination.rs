@@ -50,7 +50,7 @@ impl Destination {
             Err(problem) => Err(ConfigFault::new(settings.0, problem)),
             Ok(_) if channel_is_bad => Err(ConfigFault::new(
                 settings.1,
-                "is not set or no channel; use an id such as C024BE91L, or a name",
+                "is not set, or is not a channel; use an id such as C024BE91L, or a name",
             )),
             Ok(token) => {
                 let api = ApiBase::default();

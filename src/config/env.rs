@@ -72,6 +72,12 @@ impl Reader {
                 "are both set; keep one of them",
             )),
             (Some(url), None) => {
+                if prefix == PREFIX && (channel.is_some() || api.is_some()) {
+                    self.builder.warnings.push(format!(
+                        "{prefix}CHANNEL and {prefix}API_URL are for a bot and have no effect \
+                         with {prefix}WEBHOOK_URL"
+                    ));
+                }
                 let destination = Destination::named_webhook(&name("WEBHOOK_URL"), &url);
                 self.builder.destinations.push((destination, false));
             }
@@ -88,7 +94,7 @@ impl Reader {
             (None, None) if prefix == PREFIX && (channel.is_some() || api.is_some()) => {
                 self.builder.faults.push(ConfigFault::new(
                     name("BOT_TOKEN"),
-                    "is not set, but its channel or API URL is",
+                    "is not set, but SLACK_ALERT_CHANNEL or SLACK_ALERT_API_URL is",
                 ));
             }
             (None, None) => return false,
@@ -112,7 +118,11 @@ impl Reader {
                 if path.starts_with('/') {
                     self.builder.rules.ignore.paths.push(path.to_owned());
                 } else {
-                    self.fault("IGNORE_PATHS", "must be paths that begin with /");
+                    let shown: String = path.chars().take(80).collect();
+                    self.fault(
+                        "IGNORE_PATHS",
+                        format!("must be paths that begin with /: {shown:?}"),
+                    );
                 }
             }
         }
@@ -130,7 +140,7 @@ impl Reader {
                 None
             }
             Err(_) => {
-                self.fault(name, "is no duration; write 500ms, 2s or 1m");
+                self.fault(name, "is not a duration; write 500ms, 2s or 1m");
                 None
             }
         }

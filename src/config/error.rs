@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Everything that is wrong with a configuration, each fault with its setting
 /// or variable. It holds no secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     faults: Vec<ConfigFault>,
 }
@@ -56,6 +56,13 @@ impl fmt::Display for ConfigError {
             write!(f, "{} {}", fault.setting, fault.problem)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    /// Reads as `Display` does, since `main` shows its error by `Debug`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -27,7 +27,11 @@ pub(super) struct Lane {
     backoff: Backoff,
     retry_at: Option<Instant>,
     circuit: Option<Instant>,
+    /// A probe went well, and nothing has been delivered since.
+    half_open: bool,
     failing_since: Option<Instant>,
+    /// Test messages that somebody waits for.
+    tests: u32,
 }
 
 /// A kind of call with a pace and pauses of its own.
@@ -50,6 +54,7 @@ struct Pending {
 enum Busy {
     /// Sending about this subject, as a post or an edit.
     Sending(Subject, bool),
+    Testing,
     Probing,
 }
 
@@ -57,14 +62,22 @@ enum Busy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dispatch {
     /// Render the subject and deliver it.
-    Send { subject: Subject, form: Form, maybe_repeat: bool },
+    Send {
+        subject: Subject,
+        form: Form,
+        maybe_repeat: bool,
+        /// For how long nothing could be delivered, if that is worth a word.
+        outage: Option<Duration>,
+    },
+    /// Deliver a test message.
+    Test,
     /// Find out whether the destination works again.
     Probe,
 }
 
 /// What became of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Resolution {
     Delivered,
     /// It stays pending and is tried again.
     Again,
@@ -90,12 +103,14 @@ impl Lane {
             arrivals: 0,
             busy: None,
             posts: Method { pace: Pace::new(Duration::from_secs(1), 3), paused_until: None },
-            // 40 a minute: Slack allows 50 for the whole workspace.
-            edits: Method { pace: Pace::new(Duration::from_millis(1500), 1), paused_until: None },
+            // 40 a minute, 10 of them at once: Slack allows 50 for the whole workspace.
+            edits: Method { pace: Pace::new(Duration::from_secs(2), 10), paused_until: None },
             backoff: Backoff::default(),
             retry_at: None,
             circuit: None,
+            half_open: false,
             failing_since: None,
+            tests: 0,
         }
     }
 
@@ -125,6 +140,12 @@ impl Lane {
         if self.busy.is_some() {
             return None;
         }
+        // Somebody wants to know now, also when nothing seems to work.
+        if self.tests > 0 && self.posts.is_ready(now) {
+            self.tests -= 1;
+            self.busy = Some(Busy::Testing);
+            return Some(Dispatch::Test);
+        }
         if let Some(probe_at) = self.circuit {
             if now >= probe_at {
                 self.busy = Some(Busy::Probing);
@@ -135,25 +156,37 @@ impl Lane {
         if self.retry_at.is_some_and(|at| now < at) {
             return None;
         }
-        let (subject, edit, pending) = self.next(is_edit)?;
+        let (subject, edit, pending) = self.next(now, is_edit)?;
         let method = if edit { &self.edits } else { &self.posts };
         if !method.is_ready(now) {
             return None;
         }
         self.busy = Some(Busy::Sending(subject, edit));
-        Some(Dispatch::Send { subject, form: pending.form, maybe_repeat: pending.maybe_repeat })
+        let failing = self.failing_since.map(|since| now.saturating_duration_since(since));
+        Some(Dispatch::Send {
+            subject,
+            form: pending.form,
+            maybe_repeat: pending.maybe_repeat,
+            outage: failing.filter(|failing| *failing >= LATE_AFTER),
+        })
     }
 
-    /// Posts before edits, the last words before first ones, then by age;
-    /// what can't go yet stands back for what can.
-    fn next(&self, is_edit: impl Fn(Subject) -> bool) -> Option<(Subject, bool, Pending)> {
+    /// The last words before first ones, first ones before more of the same,
+    /// posts before edits, then by age; what can't go yet stands back for what
+    /// can.
+    fn next(
+        &self,
+        now: Instant,
+        is_edit: impl Fn(Subject) -> bool,
+    ) -> Option<(Subject, bool, Pending)> {
         let candidates = self.pending.iter().map(|(subject, pending)| {
             let edit = is_edit(*subject);
             (*subject, edit, *pending)
         });
         candidates.min_by_key(|(_, edit, pending)| {
             let method = if *edit { &self.edits } else { &self.posts };
-            (method.ready_at(), pending.urgency, *edit, pending.arrival)
+            let not_before = method.ready_at().filter(|ready| *ready > now);
+            (not_before, pending.urgency, *edit, pending.arrival)
         })
     }
 
@@ -169,21 +202,19 @@ impl Lane {
         now: Instant,
         result: Result<(), &DeliveryError>,
         random: f64,
-    ) -> Verdict {
+    ) -> Resolution {
         let (subject, edit) = match self.busy.take() {
             Some(Busy::Sending(subject, edit)) => (Some(subject), edit),
             _ => (None, false),
         };
         let method = if edit { &mut self.edits } else { &mut self.posts };
-        if subject.is_some() {
-            method.pace.ended(now);
-        }
+        method.pace.ended(now);
         let Err(error) = result else {
             self.recovered();
             if let Some(subject) = subject {
                 self.pending.remove(&subject);
             }
-            return Verdict::Delivered;
+            return Resolution::Delivered;
         };
         match error.class() {
             Class::RateLimited(wait) => {
@@ -206,7 +237,8 @@ impl Lane {
                 self.failing_since.get_or_insert(now);
                 self.circuit = Some(later(now, PROBE_EVERY));
             }
-            Class::Refused => {
+            // A post refers to nothing that could be stale.
+            Class::Refused | Class::StaleRef if !edit || error.class() == Class::Refused => {
                 self.recovered();
                 match self.entry(subject) {
                     Some(entry) if entry.form == Form::Full => entry.form = Form::TextOnly,
@@ -214,28 +246,28 @@ impl Lane {
                         if let Some(subject) = subject {
                             self.pending.remove(&subject);
                         }
-                        return Verdict::Refused;
+                        return Resolution::Refused;
                     }
                 }
             }
-            Class::StaleRef => {
+            Class::Refused | Class::StaleRef => {
                 self.recovered();
                 if let Some(subject) = subject {
                     self.pending.remove(&subject);
                 }
-                return Verdict::Stale;
+                return Resolution::Stale;
             }
         }
-        Verdict::Again
+        Resolution::Again
     }
 
     fn entry(&mut self, subject: Option<Subject>) -> Option<&mut Pending> {
         self.pending.get_mut(&subject?)
     }
 
-    /// A message went out past the lane, such as a test.
-    pub(super) fn charge(&mut self, now: Instant) {
-        self.posts.pace.ended(now);
+    /// Somebody wants a test message; it keeps the pace of all others.
+    pub(super) fn ask_test(&mut self) {
+        self.tests = self.tests.saturating_add(1);
     }
 
     /// Whether something that waits can still go, or come back, by `deadline`.
@@ -259,7 +291,9 @@ impl Lane {
     pub(super) fn probed(&mut self, now: Instant, works: bool) {
         self.busy = None;
         if works {
-            self.recovered();
+            // Only a delivery proves that messages arrive.
+            self.circuit = None;
+            self.half_open = true;
         } else {
             self.circuit = Some(later(now, PROBE_EVERY));
         }
@@ -269,18 +303,26 @@ impl Lane {
         self.backoff.succeeded();
         self.retry_at = None;
         self.circuit = None;
+        self.half_open = false;
         self.failing_since = None;
     }
 
     /// When [`poll`](Lane::poll) has something to do.
-    pub(super) fn deadline(&self, is_edit: impl Fn(Subject) -> bool) -> Option<Instant> {
+    pub(super) fn deadline(
+        &self,
+        now: Instant,
+        is_edit: impl Fn(Subject) -> bool,
+    ) -> Option<Instant> {
         if self.busy.is_some() {
             return None;
         }
-        if self.circuit.is_some() {
+        if self.circuit.is_some() && self.tests == 0 {
             return self.circuit;
         }
-        let (_, edit, pending) = self.next(is_edit)?;
+        if self.tests > 0 {
+            return self.posts.ready_at().or(Some(now));
+        }
+        let (_, edit, pending) = self.next(now, is_edit)?;
         let method = if edit { &self.edits } else { &self.posts };
         method.ready_at().max(self.retry_at).or(Some(pending.since))
     }
@@ -301,7 +343,13 @@ impl Lane {
     /// Whether a fallback shall speak in its place.
     pub(super) fn is_down(&self, now: Instant) -> bool {
         self.circuit.is_some()
+            || self.half_open
             || self.failing_since.is_some_and(|since| now >= later(since, LATE_AFTER))
+    }
+
+    /// Whether the last attempt failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing_since.is_some()
     }
 
     /// When it will count as down if nothing gets better.
@@ -349,7 +397,7 @@ mod tests {
     fn sent(lane: &mut Lane, now: Instant, is_edit: fn(Subject) -> bool) -> Option<Subject> {
         match lane.poll(now, is_edit)? {
             Dispatch::Send { subject, .. } => Some(subject),
-            Dispatch::Probe => None,
+            Dispatch::Probe | Dispatch::Test => None,
         }
     }
 
@@ -367,7 +415,7 @@ mod tests {
         for expected in [3, 2, 1] {
             assert_eq!(sent(&mut lane, now, POST), Some(subject(expected)));
             assert_eq!(sent(&mut lane, now, POST), None);
-            assert_eq!(lane.done(now, Ok(()), 0.0), Verdict::Delivered);
+            assert_eq!(lane.done(now, Ok(()), 0.0), Resolution::Delivered);
         }
         assert!(lane.is_empty());
     }
@@ -383,13 +431,18 @@ mod tests {
             lane.done(now, Ok(()), 0.0);
         }
         assert_eq!(sent(&mut lane, now, POST), None);
-        assert_eq!(lane.deadline(POST), Some(now + seconds(1)));
+        assert_eq!(lane.deadline(now, POST), Some(now + seconds(1)));
         // An edit is not held up by it.
         assert!(sent(&mut lane, now, EDIT).is_some());
         lane.done(now, Ok(()), 0.0);
+        for n in 0..9 {
+            lane.push(now, action(n, Urgency::Progress));
+            sent(&mut lane, now, EDIT).unwrap();
+            lane.done(now, Ok(()), 0.0);
+        }
         lane.push(now, action(9, Urgency::Progress));
         assert_eq!(sent(&mut lane, now, EDIT), None);
-        assert!(sent(&mut lane, now + Duration::from_millis(1500), EDIT).is_some());
+        assert!(sent(&mut lane, now + seconds(2), EDIT).is_some());
     }
 
     #[test]
@@ -398,7 +451,7 @@ mod tests {
         lane.push(now, action(1, Urgency::First));
         sent(&mut lane, now, POST).unwrap();
         let limited = DeliveryError::rate_limited(Some(seconds(5)));
-        assert_eq!(lane.done(now, Err(&limited), 0.0), Verdict::Again);
+        assert_eq!(lane.done(now, Err(&limited), 0.0), Resolution::Again);
         assert_eq!(lane.health(now), Health::Paused);
         assert_eq!(sent(&mut lane, now + seconds(4), POST), None);
         assert!(sent(&mut lane, now + seconds(4), EDIT).is_some());
@@ -445,9 +498,9 @@ mod tests {
         let (mut lane, now) = (Lane::new(), Instant::now());
         lane.push(now, action(1, Urgency::First));
         assert!(matches!(lane.poll(now, POST), Some(Dispatch::Send { form: Form::Full, .. })));
-        assert_eq!(lane.done(now, Err(&DeliveryError::refused()), 0.0), Verdict::Again);
+        assert_eq!(lane.done(now, Err(&DeliveryError::refused()), 0.0), Resolution::Again);
         assert!(matches!(lane.poll(now, POST), Some(Dispatch::Send { form: Form::TextOnly, .. })));
-        assert_eq!(lane.done(now, Err(&DeliveryError::refused()), 0.0), Verdict::Refused);
+        assert_eq!(lane.done(now, Err(&DeliveryError::refused()), 0.0), Resolution::Refused);
         assert!(lane.is_empty());
     }
 
@@ -465,6 +518,8 @@ mod tests {
         assert_eq!(lane.poll(now + seconds(601), POST), None);
         assert_eq!(lane.poll(now + seconds(1200), POST), Some(Dispatch::Probe));
         lane.probed(now + seconds(1200), true);
+        // A probe proves little: the fallback speaks on until a delivery.
+        assert!(lane.is_down(now + seconds(1200)));
         // What waited is still there, in its latest state.
         assert_eq!(sent(&mut lane, now + seconds(1200), POST), Some(subject(1)));
     }
@@ -474,8 +529,65 @@ mod tests {
         let (mut lane, now) = (Lane::new(), Instant::now());
         lane.push(now, action(1, Urgency::Progress));
         sent(&mut lane, now, EDIT).unwrap();
-        assert_eq!(lane.done(now, Err(&DeliveryError::stale_ref()), 0.0), Verdict::Stale);
+        assert_eq!(lane.done(now, Err(&DeliveryError::stale_ref()), 0.0), Resolution::Stale);
         assert!(lane.is_empty());
+    }
+
+    #[test]
+    fn a_stale_reference_on_a_post_is_a_refusal() {
+        let (mut lane, now) = (Lane::new(), Instant::now());
+        lane.push(now, action(1, Urgency::First));
+        sent(&mut lane, now, POST).unwrap();
+        assert_eq!(lane.done(now, Err(&DeliveryError::stale_ref()), 0.0), Resolution::Again);
+        sent(&mut lane, now, POST).unwrap();
+        assert_eq!(lane.done(now, Err(&DeliveryError::stale_ref()), 0.0), Resolution::Refused);
+        assert!(lane.is_empty());
+    }
+
+    #[test]
+    fn last_words_and_posts_go_before_edits_whenever_both_could_go() {
+        let (mut lane, now) = (Lane::new(), Instant::now());
+        lane.push(now, action(0, Urgency::First));
+        sent(&mut lane, now, POST).unwrap();
+        lane.done(now, Ok(()), 0.0);
+        let now = now + seconds(10);
+        lane.push(now, action(1, Urgency::Progress));
+        lane.push(now, action(2, Urgency::Last));
+        let is_edit = |subject_: Subject| subject_ == subject(1);
+        let Some(Dispatch::Send { subject: first, .. }) = lane.poll(now, is_edit) else {
+            panic!("something to send");
+        };
+        assert_eq!(first, subject(2));
+    }
+
+    #[test]
+    fn test_messages_keep_the_pace() {
+        let (mut lane, now) = (Lane::new(), Instant::now());
+        (0..5).for_each(|_| lane.ask_test());
+        for _ in 0..3 {
+            assert_eq!(lane.poll(now, POST), Some(Dispatch::Test));
+            lane.done(now, Ok(()), 0.0);
+        }
+        assert_eq!(lane.poll(now, POST), None);
+        assert_eq!(lane.deadline(now, POST), Some(now + seconds(1)));
+        assert_eq!(lane.poll(now + seconds(1), POST), Some(Dispatch::Test));
+    }
+
+    #[test]
+    fn an_outage_is_told_with_the_first_message_after_it() {
+        let (mut lane, now) = (Lane::new(), Instant::now());
+        lane.push(now, action(1, Urgency::First));
+        sent(&mut lane, now, POST).unwrap();
+        lane.done(now, Err(&DeliveryError::transient()), 0.0);
+        let later = now + seconds(600);
+        let outage = |dispatch| match dispatch {
+            Some(Dispatch::Send { outage, .. }) => outage,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(outage(lane.poll(later, POST)), Some(seconds(600)));
+        lane.done(later, Ok(()), 0.0);
+        lane.push(later, action(2, Urgency::First));
+        assert_eq!(outage(lane.poll(later, POST)), None);
     }
 
     #[test]

@@ -13,6 +13,6 @@ pub use transport::{BoxFuture, Capabilities, Delivery, Form, Op, Receipt, Transp
 
 #[cfg(test)]
 pub(crate) use error::Class;
-pub(crate) use lane::{Dispatch, Health, Verdict};
+pub(crate) use lane::{Dispatch, Health, Resolution};
 pub(crate) use outbox::Outbox;
 pub(crate) use retry::retry_after;

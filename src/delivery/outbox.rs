@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::incident::{Action, DestinationIndex, Subject};
 
 use super::DeliveryError;
-use super::lane::{Dispatch, Health, LATE_AFTER, Lane, Verdict};
+use super::lane::{Dispatch, Health, LATE_AFTER, Lane, Resolution};
 
 /// Decides when each destination is told: a lane for each, so that a dead one
 /// delays none of the others. At most one action per subject is pending in a
@@ -54,18 +54,18 @@ impl Outbox {
         now: Instant,
         destination: DestinationIndex,
         result: Result<(), &DeliveryError>,
-    ) -> Verdict {
+    ) -> Resolution {
         let random = self.random.f64();
         match self.lanes.get_mut(destination) {
             Some(lane) => lane.done(now, result, random),
-            None => Verdict::Again,
+            None => Resolution::Again,
         }
     }
 
-    /// A message went out past the lanes, such as a test.
-    pub(crate) fn charge(&mut self, now: Instant, destination: DestinationIndex) {
+    /// Somebody wants a test message; it keeps the pace of all others.
+    pub(crate) fn ask_test(&mut self, destination: DestinationIndex) {
         if let Some(lane) = self.lanes.get_mut(destination) {
-            lane.charge(now);
+            lane.ask_test();
         }
     }
 
@@ -97,7 +97,7 @@ impl Outbox {
     ) -> Option<Instant> {
         let lane = self.lanes.get(destination)?;
         let down_at = lane.down_at().filter(|at| *at > now);
-        [lane.deadline(is_edit), down_at].into_iter().flatten().min()
+        [lane.deadline(now, is_edit), down_at].into_iter().flatten().min()
     }
 
     pub(crate) fn health(&self, now: Instant, destination: DestinationIndex) -> Health {
@@ -107,6 +107,11 @@ impl Outbox {
     /// Whether a fallback shall speak in this destination's place.
     pub(crate) fn is_down(&self, now: Instant, destination: DestinationIndex) -> bool {
         self.lanes.get(destination).is_some_and(|lane| lane.is_down(now))
+    }
+
+    /// Whether the last attempt at this destination failed.
+    pub(crate) fn is_failing(&self, destination: DestinationIndex) -> bool {
+        self.lanes.get(destination).is_some_and(Lane::is_failing)
     }
 
     /// How long something has been undelivered, once that is worth a warning.

@@ -14,8 +14,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// The crate has transports for Slack's webhooks and Web API. Write your own
 /// to tell something else; it runs on a thread of its own, one delivery at a
-/// time, where a late answer is abandoned after 10 seconds and a panic is
-/// caught.
+/// time, where it has 10 seconds, and a panic is caught.
 ///
 /// ```
 /// use tower_slack_alert::{
@@ -45,7 +44,8 @@ pub trait Transport: Send + Sync + 'static {
         Capabilities::default()
     }
 
-    /// Delivers one message. Dropped when it takes too long.
+    /// Delivers one message. The future is dropped when it takes too long; code
+    /// that blocks is abandoned, and not called again until it has returned.
     fn deliver<'a>(
         &'a self,
         delivery: Delivery<'a>,

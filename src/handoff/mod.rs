@@ -8,6 +8,7 @@ mod slot;
 mod stats;
 mod stripe;
 mod tally;
+mod unrouted;
 
 use std::sync::atomic::AtomicBool;
 
@@ -17,9 +18,10 @@ pub use stats::{DestinationState, DestinationStats, Stats};
 
 pub(crate) use ledger::Ledger;
 pub(crate) use notes::Notes;
-pub(crate) use registry::{Place, Registry};
+pub(crate) use registry::{Registry, Ticket};
 pub(crate) use slot::Slot;
 pub(crate) use tally::{Batch, Tally};
+pub(crate) use unrouted::Unrouted;
 
 /// What the request path and our thread share.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ pub(crate) struct Handoff {
     pub(crate) registry: Registry,
     pub(crate) ledger: Ledger,
     pub(crate) routes: RouteBudget,
+    pub(crate) unrouted: Unrouted,
     /// The service has begun to shut down.
     pub(crate) draining: AtomicBool,
 }
@@ -41,6 +44,7 @@ impl Handoff {
             registry: Registry::new(),
             ledger: Ledger::default(),
             routes: RouteBudget::default(),
+            unrouted: Unrouted::default(),
             draining: AtomicBool::new(false),
         }
     }

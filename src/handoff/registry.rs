@@ -30,7 +30,7 @@ struct Shard {
 
 /// Where a request stands in the registry.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Ticket {
     shard: usize,
     entry: usize,
 }
@@ -53,7 +53,7 @@ impl Registry {
         parent: Option<Arc<Slot>>,
         now: Instant,
         fill: impl FnOnce(&mut RequestInfo),
-    ) -> (Arc<Slot>, Place) {
+    ) -> (Arc<Slot>, Ticket) {
         let number = self.shards.here();
         let pooled = self.shards.at(number).and_then(|shard| relock(shard).pool.pop());
         let mut slot = pooled.unwrap_or_else(|| Arc::new(Slot::empty(now)));
@@ -81,11 +81,11 @@ impl Registry {
                 }
             }
         }
-        (slot, Place { shard: number, entry })
+        (slot, Ticket { shard: number, entry })
     }
 
     /// Takes a request out, and lets go of what it held.
-    pub(crate) fn leave(&self, place: Place, mut slot: Arc<Slot>) {
+    pub(crate) fn leave(&self, place: Ticket, mut slot: Arc<Slot>) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         let Some(shard) = self.shards.at(place.shard) else { return };
         let entered = {

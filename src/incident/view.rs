@@ -25,6 +25,8 @@ pub struct IncidentView {
     pub(crate) uptime: Duration,
     pub(crate) rows: Vec<ViewRow>,
     pub(crate) more: usize,
+    pub(crate) more_total: u64,
+    pub(crate) outage: Option<Duration>,
     pub(crate) maybe_repeat: bool,
     pub(crate) stopped: bool,
 }
@@ -147,6 +149,18 @@ impl IncidentView {
     #[must_use]
     pub fn more(&self) -> usize {
         self.more
+    }
+
+    /// How many requests those incidents have together.
+    #[must_use]
+    pub fn more_total(&self) -> u64 {
+        self.more_total
+    }
+
+    /// For how long nothing could be delivered before this message.
+    #[must_use]
+    pub fn outage(&self) -> Option<Duration> {
+        self.outage
     }
 
     /// An earlier attempt may have arrived without us knowing.

@@ -120,6 +120,11 @@ impl RequestInfo {
         }
     }
 
+    /// Whether a route was given and need not be guessed.
+    pub(crate) fn has_route(&self) -> bool {
+        self.is_grpc || self.template().is_some()
+    }
+
     /// A header's value, if the header is on the allow-list (`user-agent` and
     /// `x-request-id` always are), was sent, and is text.
     #[must_use]

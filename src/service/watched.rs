@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::handoff::{Place, Slot};
+use crate::handoff::{Slot, Ticket};
 use crate::observation::{Kind, Outcome, Reason, RequestHead};
 
 use super::current::{Current, Entered, with_current};
@@ -14,7 +14,7 @@ use super::recorder::{Finding, Recorder, Told};
 pub(super) struct Watched {
     recorder: Arc<Recorder>,
     slot: Option<Arc<Slot>>,
-    place: Place,
+    place: Ticket,
     told: Told,
 }
 
@@ -41,6 +41,13 @@ impl Watched {
         let (slot, place) = handoff.registry.enter(recorder.id(), parent, now, |info| {
             info.fill(head, &rules.headers, named, now);
         });
+        if handoff.unrouted.note(slot.info().has_route()) {
+            tracing::warn!(
+                target: "tower_slack_alert",
+                "100 requests without any route, so routes are guessed from paths: apply the layer \
+                 inside the router (Router::layer), or set route_fn"
+            );
+        }
         let recorder = Arc::clone(recorder);
         Some(Watched { recorder, slot: Some(slot), place, told: Told::Nothing })
     }

@@ -20,6 +20,9 @@ pub(crate) struct Answer {
 pub(crate) struct HttpClient {
     #[cfg(feature = "__http")]
     client: reqwest::Client,
+    /// For loopback addresses: no proxy shall carry a local secret away.
+    #[cfg(feature = "__http")]
+    direct: reqwest::Client,
 }
 
 #[cfg(not(feature = "__http"))]
@@ -49,6 +52,7 @@ mod with_reqwest {
 
     use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
+    use super::super::secrets::is_loopback;
     use super::{Answer, BotToken, DeliveryError, HttpClient, HttpSettings};
 
     const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -67,11 +71,9 @@ mod with_reqwest {
             token: Option<&BotToken>,
             body: String,
         ) -> Result<Answer, DeliveryError> {
-            let mut request = self
-                .client
-                .post(url)
-                .header(CONTENT_TYPE, "application/json; charset=utf-8")
-                .body(body);
+            let client = if is_local(url) { &self.direct } else { &self.client };
+            let mut request =
+                client.post(url).header(CONTENT_TYPE, "application/json; charset=utf-8").body(body);
             if let Some(token) = token {
                 let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
                     .map_err(|_| DeliveryError::revoked().because("token_is_no_header"))?;
@@ -100,13 +102,7 @@ mod with_reqwest {
     }
 
     fn build(settings: &HttpSettings) -> Result<HttpClient, String> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("tower-slack-alert/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT.min(settings.total_timeout))
-            .timeout(settings.total_timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .pool_max_idle_per_host(1)
-            .pool_idle_timeout(Duration::from_secs(30));
+        let mut builder = builder(settings);
         if let Some(proxy) = &settings.proxy {
             let proxy = reqwest::Proxy::all(proxy).map_err(|_| "the proxy's URL is not valid")?;
             builder = builder.proxy(proxy);
@@ -116,13 +112,30 @@ mod with_reqwest {
                 .map_err(|_| "a root certificate is not valid PEM")?;
             builder = builder.add_root_certificate(certificate);
         }
-        match builder.build() {
-            Ok(client) => Ok(HttpClient { client }),
-            Err(error) => {
-                let error = error.without_url();
-                Err(format!("the HTTP client could not be built: {error}"))
-            }
-        }
+        let built = |builder: reqwest::ClientBuilder| {
+            builder.build().map_err(|error| {
+                format!("the HTTP client could not be built: {}", error.without_url())
+            })
+        };
+        Ok(HttpClient {
+            client: built(builder)?,
+            direct: built(self::builder(settings).no_proxy())?,
+        })
+    }
+
+    fn builder(settings: &HttpSettings) -> reqwest::ClientBuilder {
+        reqwest::Client::builder()
+            .user_agent(concat!("tower-slack-alert/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT.min(settings.total_timeout))
+            .timeout(settings.total_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(Duration::from_secs(30))
+    }
+
+    fn is_local(url: &str) -> bool {
+        let uri: Option<http::Uri> = url.parse().ok();
+        uri.as_ref().and_then(http::Uri::host).is_some_and(is_loopback)
     }
 
     /// What a transport error means. Only a code is kept of it.

@@ -21,6 +21,44 @@ impl Default for HttpSettings {
     }
 }
 
+impl HttpSettings {
+    /// Checks what the client would be built from: the setting and what is
+    /// wrong with it.
+    pub(crate) fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        let is_url = |url: &String| {
+            url.parse::<http::Uri>().is_ok_and(|uri| uri.scheme().is_some() && uri.host().is_some())
+        };
+        if self.proxy.as_ref().is_some_and(|proxy| !is_url(proxy) || !is_proxy(proxy)) {
+            return Err(("proxy", "is not a URL such as http://proxy:3128"));
+        }
+        if self.root_certificates.iter().any(|pem| !is_certificate(pem)) {
+            return Err(("root_certificate_pem", "is not a PEM certificate"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "__http")]
+fn is_proxy(url: &str) -> bool {
+    reqwest::Proxy::all(url).is_ok()
+}
+
+#[cfg(feature = "__http")]
+fn is_certificate(pem: &[u8]) -> bool {
+    let has_one = String::from_utf8_lossy(pem).contains("-----BEGIN CERTIFICATE-----");
+    has_one && reqwest::Certificate::from_pem(pem).is_ok()
+}
+
+#[cfg(not(feature = "__http"))]
+fn is_proxy(_url: &str) -> bool {
+    true
+}
+
+#[cfg(not(feature = "__http"))]
+fn is_certificate(_pem: &[u8]) -> bool {
+    true
+}
+
 impl fmt::Debug for HttpSettings {
     /// A proxy's URL may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bot;
+mod hints;
 mod http_client;
 mod http_settings;
 mod log;
@@ -14,6 +15,7 @@ pub use message::{Color, Line, SlackMessage};
 pub use render::Render;
 
 pub(crate) use bot::Bot;
+pub(crate) use hints::{explained, hint};
 pub(crate) use http_client::HttpClient;
 pub(crate) use http_settings::HttpSettings;
 pub(crate) use log::Log;

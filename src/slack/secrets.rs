@@ -49,7 +49,7 @@ impl BotToken {
             return Err("is an app-level token (xapp-); use the bot token (xoxb-)");
         }
         if !token.starts_with("xox") || !token.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err("is no Slack token; use the bot token, which begins with xoxb-");
+            return Err("is not a Slack token; use the bot token, which begins with xoxb-");
         }
         Ok(BotToken(token.into()))
     }
@@ -102,7 +102,7 @@ fn endpoint(url: &str) -> Result<Uri, &'static str> {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -10,7 +10,7 @@ use crate::incident::{IncidentView, Placement};
 use crate::slack::{Bot, HttpClient, HttpSettings, Log, Render, Renderer, SlackMessage, Webhook};
 
 use super::setup::{ChannelSetup, Setup};
-use super::user_thread::{Busy, NoAnswer, UserThread};
+use super::user_thread::{Gate, NoAnswer, UserThread};
 
 /// How long somebody's transport may take.
 const TRANSPORT_LIMIT: Duration = Duration::from_secs(10);
@@ -24,28 +24,29 @@ pub(super) enum Channel {
     Theirs {
         transport: Arc<dyn Transport>,
         thread: Arc<UserThread>,
-        busy: Busy,
+        busy: Gate,
     },
     /// There is no HTTP client.
     Broken,
 }
 
 /// Makes the channels; a client that can't be built is a fault in `stats()`.
-pub(super) fn open(setup: &Setup, thread: &Arc<UserThread>) -> Vec<Channel> {
+pub(super) fn open(setup: &Setup) -> Vec<Channel> {
+    let thread = || UserThread::new(Arc::clone(&setup.handoff));
     let client = client_for(setup);
     let of = |channel: &ChannelSetup| match (channel, &client) {
         (ChannelSetup::Log, _) => Channel::Ours(Arc::new(Log)),
         (ChannelSetup::Custom(transport), _) => Channel::Theirs {
             transport: Arc::clone(transport),
-            thread: Arc::clone(thread),
-            busy: Busy::default(),
+            thread: thread(),
+            busy: Gate::default(),
         },
         (ChannelSetup::Webhook { url, render }, Some(client)) => {
-            let renderer = renderer(render.as_ref(), thread);
+            let renderer = renderer(render.as_ref(), &thread);
             Channel::Ours(Arc::new(Webhook::new(url.clone(), Arc::clone(client), renderer)))
         }
         (ChannelSetup::Bot { token, channel, api, render }, Some(client)) => {
-            let renderer = renderer(render.as_ref(), thread);
+            let renderer = renderer(render.as_ref(), &thread);
             Channel::Ours(Arc::new(Bot::new(
                 token.clone(),
                 channel.clone(),
@@ -77,9 +78,9 @@ fn client_for(setup: &Setup) -> Option<Arc<HttpClient>> {
     }
 }
 
-fn renderer(render: Option<&Arc<dyn Render>>, thread: &Arc<UserThread>) -> Renderer {
+fn renderer(render: Option<&Arc<dyn Render>>, thread: &impl Fn() -> Arc<UserThread>) -> Renderer {
     let Some(render) = render else { return Renderer::default() };
-    let (render, thread, busy) = (Arc::clone(render), Arc::clone(thread), Busy::default());
+    let (render, thread, busy) = (Arc::clone(render), thread(), Gate::default());
     Renderer::asking(Arc::new(move |view: IncidentView| {
         let (render, thread, busy) = (Arc::clone(&render), Arc::clone(&thread), busy.clone());
         let answer: BoxFuture<'static, Option<SlackMessage>> = Box::pin(async move {

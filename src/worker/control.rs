@@ -76,6 +76,8 @@ impl Control {
         let sent = self.commands.send(Command::Shutdown { deadline, reply: Some(reply) }).is_ok();
         let completed = sent && replied.recv_timeout(limit).unwrap_or(false);
         let report = ShutdownReport::new(completed, self.handoff.stats());
+        // The thread may have ended just before, by another's call.
+        let report = if sent { report } else { report.completed_if_nothing_is_lost() };
         relock(&self.ended).get_or_insert(report).clone()
     }
 

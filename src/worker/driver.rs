@@ -1,6 +1,6 @@
 //! [`Driver`]: carries facts into the engine and its actions out to Slack.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::mpsc as sync;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::delivery::{DeliveryError, Dispatch, Form, Health, Op, Outbox, Receipt, Verdict};
+use crate::delivery::{DeliveryError, Dispatch, Form, Health, Op, Outbox, Receipt, Resolution};
 use crate::handoff::{Batch, DestinationState, Handoff};
 use crate::incident::{
     Carried, DestinationIndex, Engine, Input, Observed, Placement, SentOutcome, Subject,
@@ -19,9 +19,9 @@ use crate::slack::render_built_in;
 
 use super::channel::{self, Channel};
 use super::control::Command;
+use super::record::{self, Turn};
 use super::reports::CheckReport;
 use super::setup::{ChannelSetup, Setup};
-use super::user_thread::UserThread;
 
 /// At the most so often the tally is drained.
 const DRAIN_EVERY: Duration = Duration::from_millis(20);
@@ -34,15 +34,16 @@ pub(super) struct Driver {
     started: Instant,
     engine: Engine,
     outbox: Outbox,
-    destinations: Vec<Place>,
+    destinations: Vec<Target>,
     commands: mpsc::UnboundedReceiver<Command>,
     ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
     flushes: Vec<(Instant, sync::SyncSender<bool>)>,
+    tests: Vec<Test>,
     stopping: Option<Stopping>,
     drained_at: Option<Instant>,
 }
 
-struct Place {
+struct Target {
     name: String,
     is_fallback: bool,
     stands_by: bool,
@@ -50,12 +51,19 @@ struct Place {
     /// The dry run writes the whole message; its one-line record would repeat it.
     is_log: bool,
     warned_late: bool,
+    last_fault: Option<String>,
 }
 
 /// The process is about to end.
 struct Stopping {
     deadline: Instant,
     replies: Vec<sync::SyncSender<bool>>,
+}
+
+/// Somebody waits for a test message at every destination.
+struct Test {
+    reply: oneshot::Sender<CheckReport>,
+    results: Vec<Option<Result<(), DeliveryError>>>,
 }
 
 /// An attempt came to an end.
@@ -73,8 +81,7 @@ enum Attempt {
         result: Result<Receipt, DeliveryError>,
     },
     Probed(Result<(), DeliveryError>),
-    /// A test message went out.
-    Tested,
+    Tested(Result<(), DeliveryError>),
 }
 
 /// What woke the driver.
@@ -88,22 +95,31 @@ enum Event {
 impl Driver {
     pub(super) async fn new(setup: &Setup, commands: mpsc::UnboundedReceiver<Command>) -> Self {
         let handoff = Arc::clone(&setup.handoff);
-        let thread = UserThread::new(Arc::clone(&handoff));
-        let channels = channel::open(setup, &thread);
+        let channels = channel::open(setup);
+        // All at once: somebody's transport may take its time.
+        let asked: Vec<_> = channels
+            .iter()
+            .map(|channel| {
+                let channel = channel.clone();
+                tokio::spawn(async move { channel.capabilities().await })
+            })
+            .collect();
         let mut modes = Vec::new();
-        for (channel, destination) in channels.iter().zip(&setup.destinations) {
-            modes.push((channel.capabilities().await.can_edit(), destination.is_fallback));
+        for (asked, destination) in asked.into_iter().zip(&setup.destinations) {
+            let can_edit = asked.await.unwrap_or_default().can_edit();
+            modes.push((can_edit, destination.is_fallback));
         }
         let now = Time::now(&handoff.clock);
-        let places = channels.into_iter().zip(&setup.destinations).map(|(channel, setup)| Place {
+        let places = channels.into_iter().zip(&setup.destinations).map(|(channel, setup)| Target {
             name: setup.name.clone(),
             is_fallback: setup.is_fallback,
             stands_by: setup.is_fallback,
             channel,
             is_log: matches!(setup.channel, ChannelSetup::Log),
             warned_late: false,
+            last_fault: None,
         });
-        let destinations: Vec<Place> = places.collect();
+        let destinations: Vec<Target> = places.collect();
         Driver {
             engine: Engine::new(
                 setup.policy.clone(),
@@ -119,6 +135,7 @@ impl Driver {
             commands,
             ended: mpsc::unbounded_channel(),
             flushes: Vec::new(),
+            tests: Vec::new(),
             stopping: None,
             drained_at: None,
         }
@@ -189,12 +206,14 @@ impl Driver {
     /// Lets fallbacks speak when nobody else can, and stand by again.
     fn relieve(&mut self) {
         let now = self.now();
-        let all_down = self
-            .destinations
-            .iter()
-            .enumerate()
-            .filter(|(_, place)| !place.is_fallback)
-            .all(|(index, _)| self.outbox.is_down(now.mono, index));
+        let all_down =
+            self.destinations.iter().enumerate().filter(|(_, place)| !place.is_fallback).all(
+                |(index, _)| {
+                    // There is no time left to wait and see.
+                    let in_haste = self.stopping.is_some() && self.outbox.is_failing(index);
+                    in_haste || self.outbox.is_down(now.mono, index)
+                },
+            );
         for destination in 0..self.destinations.len() {
             let Some(place) = self.destinations.get_mut(destination) else { continue };
             if place.is_fallback && place.stands_by == all_down {
@@ -215,17 +234,30 @@ impl Driver {
             let Some(dispatch) = self.outbox.poll(now.mono, destination, is_edit) else {
                 return skipped;
             };
-            let Some(place) = self.destinations.get(destination) else { return skipped };
-            let (channel, ended) = (place.channel.clone(), self.ended.0.clone());
-            let (subject, form, maybe_repeat) = match dispatch {
+            let Some(target) = self.destinations.get(destination) else { return skipped };
+            let (channel, ended) = (target.channel.clone(), self.ended.0.clone());
+            let (subject, form, maybe_repeat, outage) = match dispatch {
                 Dispatch::Probe => {
                     tokio::spawn(async move {
-                        let what = Attempt::Probed(channel.check().await);
-                        let _ = ended.send(Ended { destination, what });
+                        let probed = guarded(async move { channel.check().await }).await;
+                        let _ = ended.send(Ended { destination, what: Attempt::Probed(probed) });
                     });
                     continue;
                 }
-                Dispatch::Send { subject, form, maybe_repeat } => (subject, form, maybe_repeat),
+                Dispatch::Test => {
+                    let view = self.engine.test_view(now);
+                    tokio::spawn(async move {
+                        let sent = guarded(async move {
+                            channel.deliver(view, Placement::New, Form::Full).await
+                        });
+                        let sent = sent.await.map(|_| ());
+                        let _ = ended.send(Ended { destination, what: Attempt::Tested(sent) });
+                    });
+                    continue;
+                }
+                Dispatch::Send { subject, form, maybe_repeat, outage } => {
+                    (subject, form, maybe_repeat, outage)
+                }
             };
             let Some((mut view, carried, placement)) = self.engine.view(now, destination, subject)
             else {
@@ -234,15 +266,22 @@ impl Driver {
                 skipped = true;
                 continue;
             };
-            view.maybe_repeat = maybe_repeat;
-            let op = match &placement {
-                Placement::New => Op::Post,
-                Placement::Edit(message) => Op::Update(message),
-            };
-            let headline = render_built_in(&view, op).headline();
+            // An edit can't be there twice.
+            view.maybe_repeat = maybe_repeat && placement == Placement::New;
+            view.outage = outage;
+            let last_word = view.stopped;
             tokio::spawn(async move {
-                let last_word = view.stopped;
-                let result = channel.deliver(view, placement, form).await;
+                let (headline, said) = oneshot::channel();
+                let result = guarded(async move {
+                    let op = match &placement {
+                        Placement::New => Op::Post,
+                        Placement::Edit(message) => Op::Update(message),
+                    };
+                    let _ = headline.send(render_built_in(&view, op).headline());
+                    channel.deliver(view, placement, form).await
+                })
+                .await;
+                let headline = said.await.unwrap_or_default();
                 let what = Attempt::Sent { subject, carried, last_word, headline, result };
                 let _ = ended.send(Ended { destination, what });
             });
@@ -252,73 +291,84 @@ impl Driver {
     fn take(&mut self, ended: Ended) {
         let now = self.now();
         let destination = ended.destination;
-        let name = self.destinations.get(destination).map(|place| place.name.clone());
-        let name = name.unwrap_or_default();
+        let was_failing = self.outbox.is_failing(destination);
+        let was_down = self.outbox.is_down(now.mono, destination);
         match ended.what {
-            Attempt::Tested => self.outbox.charge(now.mono, destination),
             Attempt::Probed(result) => {
                 self.outbox.probed(now.mono, destination, result.is_ok());
-                if result.is_ok() {
-                    tracing::info!(target: "tower_slack_alert", "{name} takes messages again");
-                }
+            }
+            Attempt::Tested(result) => {
+                self.outbox.done(now.mono, destination, result.as_ref().copied());
+                self.tested(destination, result);
             }
             Attempt::Sent { subject, carried, last_word, headline, result } => {
-                let verdict = self.outbox.done(now.mono, destination, result.as_ref().map(|_| ()));
-                self.record(&name, destination, &headline, verdict, &result);
-                let outcome = match verdict {
-                    Verdict::Delivered => {
-                        SentOutcome::Posted(result.ok().and_then(Receipt::into_reference))
+                let resolution =
+                    self.outbox.done(now.mono, destination, result.as_ref().map(|_| ()));
+                let fault = result.as_ref().err().cloned();
+                let outcome = match resolution {
+                    Resolution::Delivered => {
+                        Some(SentOutcome::Posted(result.ok().and_then(Receipt::into_reference)))
                     }
-                    Verdict::Stale => SentOutcome::Stale,
-                    Verdict::Refused => SentOutcome::Dropped(DropReason::Refused),
-                    Verdict::Again => return,
+                    Resolution::Stale => Some(SentOutcome::Stale),
+                    Resolution::Refused => Some(SentOutcome::Dropped(DropReason::Refused)),
+                    Resolution::Again => None,
                 };
-                let sent = Input::Sent { destination, subject, carried, last_word, outcome };
-                self.engine.handle(now, sent);
+                // Before anything is logged: a subscriber may panic.
+                if let Some(outcome) = outcome {
+                    let sent = Input::Sent { destination, subject, carried, last_word, outcome };
+                    self.engine.handle(now, sent);
+                }
+                let is_open = self.outbox.health(now.mono, destination) == Health::Open;
+                let turn = Turn { was_failing, was_down, is_open };
+                self.write_down(destination, &headline, resolution, fault.as_ref(), turn);
             }
         }
     }
 
-    /// Writes the local record of a message.
-    fn record(
-        &self,
-        name: &str,
+    fn tested(&mut self, destination: DestinationIndex, result: Result<(), DeliveryError>) {
+        let waits = |test: &&mut Test| test.results.get(destination).is_some_and(Option::is_none);
+        if let Some(test) = self.tests.iter_mut().find(waits) {
+            if let Some(place) = test.results.get_mut(destination) {
+                *place = Some(result);
+            }
+        }
+        let is_done = |test: &Test| test.results.iter().all(Option::is_some);
+        let tests = std::mem::take(&mut self.tests).into_iter();
+        let (done, waiting): (Vec<Test>, Vec<Test>) = tests.partition(is_done);
+        self.tests = waiting;
+        for test in done {
+            let results = test.results.into_iter().flatten();
+            let names = self.destinations.iter().map(|target| target.name.clone());
+            let _ = test.reply.send(CheckReport::new(names.zip(results).collect()));
+        }
+    }
+
+    /// Writes the local record of an attempt.
+    fn write_down(
+        &mut self,
         destination: DestinationIndex,
         headline: &str,
-        verdict: Verdict,
-        result: &Result<Receipt, DeliveryError>,
+        resolution: Resolution,
+        fault: Option<&DeliveryError>,
+        turn: Turn,
     ) {
-        let fault = result.as_ref().err().map(|error| error.code().to_owned());
-        let health = self.outbox.health(self.now().mono, destination);
-        match (verdict, &fault) {
-            (Verdict::Delivered, _) if self.is_log(destination) => {}
-            (Verdict::Delivered, _) => {
-                tracing::info!(target: "tower_slack_alert::alert", destination = name, "{headline}");
-            }
-            (Verdict::Refused, Some(code)) => tracing::warn!(
-                target: "tower_slack_alert::alert", destination = name, code, "dropped: {headline}"
-            ),
-            (_, Some(code)) if health == Health::Open => tracing::error!(
-                target: "tower_slack_alert",
-                "{name} takes no messages until its configuration is mended ({code}); alerts are \
-                 held, and it is probed every 10 minutes"
-            ),
-            (_, Some(code)) => tracing::debug!(
-                target: "tower_slack_alert", destination = name, code, "not delivered yet"
-            ),
-            _ => {}
-        }
         let since_start = self.handoff.clock.now().saturating_duration_since(self.started);
+        let code = fault.map(|fault| fault.code().to_owned());
         self.handoff.ledger.describe(|destinations| {
             let Some(stats) = destinations.get_mut(destination) else { return };
-            match fault {
-                Some(code) => stats.last_fault = Some(code),
+            match &code {
+                Some(code) => stats.last_fault = Some(code.clone()),
                 None => {
                     stats.messages += 1;
                     stats.last_delivery = Some(since_start);
                 }
             }
         });
+        let Some(target) = self.destinations.get_mut(destination) else { return };
+        target.last_fault = code;
+        if !(target.is_log && resolution == Resolution::Delivered) {
+            record::attempt(&target.name, headline, resolution, fault, turn);
+        }
     }
 
     /// Brings the ledger up to date, and says what is late.
@@ -328,12 +378,7 @@ impl Driver {
         for (index, place) in self.destinations.iter_mut().enumerate() {
             let late = self.outbox.late(now.mono, index);
             if let Some(late) = late.filter(|_| !place.warned_late) {
-                tracing::warn!(
-                    target: "tower_slack_alert::alert",
-                    destination = place.name,
-                    "an alert has been undelivered for {} s",
-                    late.as_secs()
-                );
+                record::late(&place.name, late.as_secs(), place.last_fault.as_deref());
             }
             place.warned_late = late.is_some();
         }
@@ -361,20 +406,31 @@ impl Driver {
         self.destinations.get(destination).is_none_or(|place| place.stands_by)
     }
 
-    fn is_log(&self, destination: DestinationIndex) -> bool {
-        self.destinations.get(destination).is_some_and(|place| place.is_log)
+    fn answer_flushes(&mut self) {
+        if self.flushes.is_empty() {
+            return;
+        }
+        let flushed = self.engine.is_flushed();
+        let now = Instant::now();
+        let flushes = std::mem::take(&mut self.flushes);
+        for (deadline, reply) in flushes {
+            if flushed || now >= deadline || self.is_hopeless_by(deadline) {
+                let _ = reply.try_send(flushed);
+            } else {
+                self.flushes.push((deadline, reply));
+            }
+        }
     }
 
-    fn answer_flushes(&mut self) {
-        let idle = self.is_idle();
-        let now = Instant::now();
-        self.flushes.retain(|(deadline, reply)| {
-            let over = idle || now >= *deadline;
-            if over {
-                let _ = reply.try_send(idle);
-            }
-            !over
-        });
+    /// Nothing of what is left can go out by then: no need to wait for it.
+    fn is_hopeless_by(&self, deadline: Instant) -> bool {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let horizon = later(self.now().mono, left);
+        (0..self.destinations.len()).all(|destination| {
+            let is_edit = |subject| self.engine.is_edit(destination, subject);
+            self.stands_by(destination)
+                || !self.outbox.can_progress_by(destination, horizon, is_edit)
+        })
     }
 
     fn obey(&mut self, command: Command) {
@@ -395,31 +451,29 @@ impl Driver {
     }
 
     fn check(&self, reply: oneshot::Sender<CheckReport>) {
-        let channels: Vec<(String, Channel)> =
-            self.destinations.iter().map(|p| (p.name.clone(), p.channel.clone())).collect();
+        // All at once: one that hangs holds up none of the others.
+        let checks: Vec<_> = self
+            .destinations
+            .iter()
+            .map(|target| {
+                let channel = target.channel.clone();
+                let checked = tokio::spawn(guarded(async move { channel.check().await }));
+                (target.name.clone(), checked)
+            })
+            .collect();
         tokio::spawn(async move {
             let mut results = Vec::new();
-            for (name, channel) in channels {
-                results.push((name, channel.check().await));
+            for (name, checked) in checks {
+                results.push((name, checked.await.unwrap_or_else(|_| Err(panicked()))));
             }
             let _ = reply.send(CheckReport::new(results));
         });
     }
 
-    fn test(&self, reply: oneshot::Sender<CheckReport>) {
-        let view = self.engine.test_view(self.now());
-        let channels: Vec<(String, Channel)> =
-            self.destinations.iter().map(|p| (p.name.clone(), p.channel.clone())).collect();
-        let ended = self.ended.0.clone();
-        tokio::spawn(async move {
-            let mut results = Vec::new();
-            for (destination, (name, channel)) in channels.into_iter().enumerate() {
-                let sent = channel.deliver(view.clone(), Placement::New, Form::Full).await;
-                results.push((name, sent.map(|_| ())));
-                let _ = ended.send(Ended { destination, what: Attempt::Tested });
-            }
-            let _ = reply.send(CheckReport::new(results));
-        });
+    fn test(&mut self, reply: oneshot::Sender<CheckReport>) {
+        let results = vec![None; self.destinations.len()];
+        (0..results.len()).for_each(|destination| self.outbox.ask_test(destination));
+        self.tests.push(Test { reply, results });
     }
 
     fn stop(&mut self, deadline: Instant, reply: Option<sync::SyncSender<bool>>) {
@@ -437,18 +491,13 @@ impl Driver {
     fn is_over(&self) -> bool {
         let Some(stopping) = &self.stopping else { return false };
         let left = stopping.deadline.saturating_duration_since(Instant::now());
-        // Nothing of what is left can go out in time: no need to wait for it.
-        let horizon = later(self.now().mono, left);
-        let hopeless = (0..self.destinations.len()).all(|destination| {
-            let is_edit = |subject| self.engine.is_edit(destination, subject);
-            self.stands_by(destination)
-                || !self.outbox.can_progress_by(destination, horizon, is_edit)
-        });
-        left < MARGIN || hopeless || self.is_idle()
+        left < MARGIN || self.is_hopeless_by(stopping.deadline) || self.is_idle()
     }
 
     fn finish(&mut self) {
         let idle = self.is_idle();
+        let held: Vec<_> =
+            self.engine.held().map(|(at, key, held)| (at, key.clone(), held)).collect();
         self.engine.handle(self.now(), Input::Abandon);
         self.handoff.ledger.settle(self.engine.accounts());
         for (_, reply) in self.flushes.drain(..) {
@@ -457,6 +506,11 @@ impl Driver {
         let replies = self.stopping.take().map(|stopping| stopping.replies);
         for reply in replies.into_iter().flatten() {
             let _ = reply.try_send(idle);
+        }
+        for (destination, key, held) in held {
+            if let Some(target) = self.destinations.get(destination) {
+                record::lost(&target.name, &key, held, target.last_fault.as_deref());
+            }
         }
     }
 
@@ -529,4 +583,15 @@ const MARGIN: Duration = Duration::from_millis(20);
 
 fn earlier(at: Instant, by: Duration) -> Instant {
     at.checked_sub(by).unwrap_or(at)
+}
+
+/// Runs an attempt so that it comes to an end also when it panics.
+async fn guarded<T: Send + 'static>(
+    attempt: impl Future<Output = Result<T, DeliveryError>> + Send + 'static,
+) -> Result<T, DeliveryError> {
+    tokio::spawn(attempt).await.unwrap_or_else(|_| Err(panicked()))
+}
+
+fn panicked() -> DeliveryError {
+    DeliveryError::unknown_outcome().because("panicked")
 }

@@ -6,6 +6,7 @@ mod control;
 mod driver;
 mod flush_guard;
 mod handle;
+mod record;
 mod reports;
 mod setup;
 mod start;

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::delivery::DeliveryError;
 use crate::handoff::Stats;
 use crate::observation::DropReason;
+use crate::slack::hint;
 
 /// What [`AlertHandle::shutdown`](crate::AlertHandle::shutdown) left behind.
 #[derive(Clone, Debug)]
@@ -16,6 +17,11 @@ pub struct ShutdownReport {
 impl ShutdownReport {
     pub(super) fn new(completed: bool, stats: Stats) -> Self {
         ShutdownReport { completed, stats }
+    }
+
+    pub(super) fn completed_if_nothing_is_lost(mut self) -> Self {
+        self.completed = self.lost() == 0;
+        self
     }
 
     /// Whether everything was told before the deadline.
@@ -41,10 +47,16 @@ impl ShutdownReport {
 
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.stats.destinations().is_empty() {
+            return f.write_str("nothing was watched");
+        }
         let how = if self.completed { "all told" } else { "not all told before the deadline" };
         write!(f, "{how}; {} observed", self.stats.observed())?;
         for destination in self.stats.destinations() {
             write!(f, "; {}: {}", destination.name(), destination.account())?;
+            if let Some(fault) = destination.last_fault().filter(|_| !self.completed) {
+                write!(f, " (last fault: {fault})")?;
+            }
         }
         Ok(())
     }
@@ -108,7 +120,12 @@ impl fmt::Display for CheckReport {
             }
             match result {
                 Ok(()) => write!(f, "{name}: works")?,
-                Err(error) => write!(f, "{name}: {error}")?,
+                Err(error) => {
+                    write!(f, "{name}: {error}")?;
+                    if let Some(hint) = hint(error.code()) {
+                        write!(f, "; {hint}")?;
+                    }
+                }
             }
         }
         Ok(())

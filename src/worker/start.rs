@@ -42,14 +42,22 @@ fn run(setup: &Setup, commands: mpsc::UnboundedReceiver<Command>) {
             return;
         }
     };
-    let mut driver = runtime.block_on(Driver::new(setup, commands));
+    let made = catch_unwind(AssertUnwindSafe(|| runtime.block_on(Driver::new(setup, commands))));
+    let Ok(mut driver) = made else {
+        let fault = "the alerting panicked while it started".to_owned();
+        tracing::error!(target: "tower_slack_alert", "no alerts will be sent: {fault}");
+        handoff.ledger.fault(fault);
+        let _ = handoff.ledger.close(&handoff.tally, DropReason::NoThread);
+        return;
+    };
     let mut rest = Duration::from_millis(100);
     loop {
         let ran = catch_unwind(AssertUnwindSafe(|| runtime.block_on(driver.run())));
         if ran.is_ok() {
             break;
         }
-        // Our own fault. The state is whole, since it changes between awaits.
+        // Our own fault, or a subscriber's while we log. Facts reach the engine
+        // before anything is logged, so its counts are whole.
         handoff.ledger.restarted();
         tracing::error!(target: "tower_slack_alert", "the alerting panicked and goes on");
         std::thread::sleep(rest);

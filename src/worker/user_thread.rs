@@ -13,8 +13,9 @@ use crate::observation::lock::relock;
 
 type Job = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
-/// A thread for users' transports and renderers, started when the first of
-/// them is needed. A late answer is abandoned; a panic is caught and counted.
+/// A thread for one user's transport or renderer, started when it is needed,
+/// so that a blocking one holds up no other. A late answer is abandoned; a
+/// panic is caught and counted.
 #[derive(Debug)]
 pub(super) struct UserThread {
     handoff: Arc<Handoff>,
@@ -24,10 +25,10 @@ pub(super) struct UserThread {
 /// Whether somebody's code is still at it. It is not asked again until it has
 /// returned.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Busy(Arc<AtomicBool>);
+pub(super) struct Gate(Arc<AtomicBool>);
 
-/// Frees a [`Busy`] also when the code panics.
-struct Working(Busy);
+/// Frees a [`Gate`] also when the code panics.
+struct Working(Gate);
 
 impl Drop for Working {
     fn drop(&mut self) {
@@ -53,30 +54,35 @@ impl UserThread {
     /// Runs somebody's code for at most `limit`.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        busy: &Busy,
+        gate: &Gate,
         limit: Duration,
         code: impl FnOnce() -> BoxFuture<'static, T> + Send + 'static,
     ) -> Result<T, NoAnswer> {
-        if busy.0.swap(true, Ordering::AcqRel) {
+        if gate.0.swap(true, Ordering::AcqRel) {
             return Err(NoAnswer::StillBusy);
         }
-        let working = Working(busy.clone());
+        let working = Working(gate.clone());
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move || {
             Box::pin(async move {
                 let working = working;
-                let said = code().await;
+                let said = tokio::time::timeout(limit, code()).await;
                 // First, so that whoever hears the answer may ask again.
                 drop(working);
                 // Nobody may be waiting any more.
-                let _ = answer.send(said);
+                if let Ok(said) = said {
+                    let _ = answer.send(said);
+                }
             })
         });
         if !self.send(job) {
             return Err(NoAnswer::NoThread);
         }
+        let asked = std::time::Instant::now();
         match tokio::time::timeout(limit, answered).await {
             Ok(Ok(answer)) => Ok(answer),
+            // The job ended its own wait just before we did.
+            Ok(Err(_)) if asked.elapsed() >= limit => Err(NoAnswer::Late),
             Ok(Err(_)) => {
                 self.handoff.ledger.callback_panicked();
                 Err(NoAnswer::Panicked)
@@ -130,7 +136,7 @@ mod tests {
 
     #[tokio::test]
     async fn answers_come_back_and_panics_are_counted() {
-        let (thread, busy) = (thread(), Busy::default());
+        let (thread, busy) = (thread(), Gate::default());
         let limit = Duration::from_secs(5);
         let seven = thread.run(&busy, limit, || Box::pin(async { 7 })).await;
         assert_eq!(seven, Ok(7));
@@ -143,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_late_answer_is_abandoned_and_not_asked_again_until_it_returned() {
-        let (thread, busy) = (thread(), Busy::default());
+        let (thread, busy) = (thread(), Gate::default());
         let (release, held) = std::sync::mpsc::channel::<()>();
         let late = thread
             .run(&busy, Duration::from_millis(30), move || {

@@ -2,9 +2,10 @@
 
 use super::super::incident::{Incident, Phase};
 use super::{
-    Action, Carried, DestinationIndex, Engine, IncidentId, IncidentView, Moment, Placement, Rule,
-    Subject, Time, Urgency, ViewRow,
+    Action, Carried, DestinationIndex, Engine, IncidentView, Moment, Placement, Rule, Subject,
+    Time, Urgency, ViewRow,
 };
+use std::time::Instant;
 
 /// A message about several incidents lists so many of them.
 const LISTED: usize = 10;
@@ -25,29 +26,35 @@ impl Engine {
                 }
             }
         }
-        for destination in 0..self.destinations.len() {
-            let Some(place) = self.destinations.get(destination) else { continue };
-            if place.stands_by {
-                continue;
-            }
-            if place.can_edit {
-                self.ask_where(Urgency::Last, |incident, at| {
-                    at == destination && incident.tellings.get(at).is_some_and(|t| t.is_known)
-                });
-            } else {
-                self.ask_farewell(destination);
-            }
-        }
-        self.ask_where(Urgency::First, |incident, at| incident.held(at) > 0);
     }
 
-    pub(super) fn lacks_last_word(&self, id: IncidentId, destination: DestinationIndex) -> bool {
-        let incident = self.incidents.get(&id);
-        incident.is_some_and(|incident| incident.lacks_last_word(destination))
+    /// Asks for what is left to say before the process ends: that nobody
+    /// watches any more, then what was never told.
+    pub(super) fn ask_last_words(&mut self, now: Instant) {
+        for destination in
+            (0..self.destinations.len()).filter(|at| self.speaks(*at)).collect::<Vec<_>>()
+        {
+            let can_edit = self.destinations.get(destination).is_some_and(|place| place.can_edit);
+            if !can_edit {
+                self.ask_farewell(destination);
+            }
+            let mut due = Vec::new();
+            for incident in self.incidents.values().filter(|incident| self.is_told(incident)) {
+                let Some(telling) = incident.tellings.get(destination) else { continue };
+                if can_edit && telling.is_known && !telling.had_last_word {
+                    due.push((incident.id, Urgency::Last));
+                } else if !telling.is_known && incident.held(destination) > 0 {
+                    due.push((incident.id, Urgency::First));
+                }
+            }
+            for (id, urgency) in due {
+                self.ask(now, id, destination, urgency);
+            }
+        }
     }
 
     /// Wants the last words said, if there are any left to say.
-    pub(super) fn ask_farewell(&mut self, destination: DestinationIndex) {
+    fn ask_farewell(&mut self, destination: DestinationIndex) {
         let due = self.incidents.values().any(|incident| incident.lacks_last_word(destination));
         let Some(place) = self.destinations.get_mut(destination) else { return };
         if due && !place.stands_by && !place.asked_farewell {
@@ -86,6 +93,7 @@ impl Engine {
             key: incident.key.clone(),
             total: incident.counts.total,
         };
+        view.more_total = known.iter().skip(LISTED).map(|incident| incident.counts.total).sum();
         view.rows = known.iter().take(LISTED).map(row).collect();
         view.more = known.len().saturating_sub(LISTED);
         let carried = known.iter().map(|incident| (incident.id, incident.counts.total)).collect();

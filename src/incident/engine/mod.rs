@@ -17,6 +17,12 @@ use super::silence::Silence;
 use super::view::{Moment, Placement, ViewRow};
 use super::{IncidentId, IncidentPolicy, IncidentView};
 
+/// A destination that could not be told for so long is not waited for.
+const STUCK_AFTER: Duration = Duration::from_secs(60);
+
+/// At most so many silences are in force; the first of more gives way.
+const MAX_SILENCES: usize = 64;
+
 /// Decides what is told, and when.
 ///
 /// It is given facts and the time, and gives out actions and the next
@@ -91,7 +97,7 @@ impl Engine {
                 for (id, total) in &carried {
                     self.settle(now, destination, *id, *total, &outcome, last_word);
                 }
-                self.answered(destination, subject, &outcome);
+                self.answered(now.mono, destination, subject, &outcome);
             }
             // There is no store yet; a merge from one only adopts its message.
             Input::Merged(id, shared) => {
@@ -104,12 +110,17 @@ impl Engine {
                 }
             }
             Input::Silence { matcher, lasting } => {
+                if self.silences.len() >= MAX_SILENCES {
+                    self.silences.remove(0);
+                }
                 self.silences.push(Silence { matcher, until: later(now.mono, lasting) });
             }
-            Input::Standby { destination, stands_by } => self.stand_by(destination, stands_by),
-            Input::Flush => self.ask_where(Urgency::Progress, |incident, destination| {
-                incident.held(destination) > 0
-            }),
+            Input::Standby { destination, stands_by } => {
+                if let Some(place) = self.destinations.get_mut(destination) {
+                    place.stands_by = stands_by;
+                }
+            }
+            Input::Flush => self.flush(),
             Input::Stop => self.stop(),
             Input::Abandon => self.abandon(),
         }
@@ -119,29 +130,41 @@ impl Engine {
     /// Lets time pass.
     pub(crate) fn tick(&mut self, now: Time) {
         self.silences.retain(|silence| silence.until > now.mono);
-        self.expire_below(now.mono);
         if self.stopping {
+            self.ask_last_words(now.mono);
             return;
         }
-        let policy = &self.policy;
+        self.expire_below(now.mono);
+        self.ask_due(now.mono);
+        self.end_quiet(now.mono);
+    }
+
+    /// Asks for everything that is due.
+    fn ask_due(&mut self, now: Instant) {
         let mut due = Vec::new();
-        for incident in self.incidents.values().filter(|incident| incident.phase == Phase::Open) {
-            let quiet = now.mono >= later(incident.last_seen, policy.close_after);
-            for (destination, telling) in incident.tellings.iter().enumerate() {
-                let next =
-                    telling.last_message.map(|last| later(last, policy.digest_after(telling.step)));
-                if telling.is_known
-                    && incident.held(destination) > 0
-                    && (quiet || next.is_none_or(|next| now.mono >= next))
-                {
-                    due.push((incident.id, destination));
-                }
+        for incident in self.incidents.values().filter(|incident| self.is_told(incident)) {
+            let wanted = |destination: &usize| {
+                self.speaks(*destination) && incident.is_due(*destination, &self.policy, now)
+            };
+            for destination in (0..self.destinations.len()).filter(wanted) {
+                let first = incident.tellings.get(destination).is_none_or(|t| !t.is_known);
+                let urgency = if first { Urgency::First } else { Urgency::Progress };
+                due.push((incident.id, destination, urgency));
             }
         }
-        for (id, destination) in due {
-            self.ask(id, destination, Urgency::Progress);
+        for (id, destination, urgency) in due {
+            self.ask(now, id, destination, urgency);
         }
-        self.close_quiet(now.mono);
+    }
+
+    /// Whether an incident is told of at all: it has reached its threshold,
+    /// and is not kept for the last words.
+    fn is_told(&self, incident: &Incident) -> bool {
+        !matches!(incident.phase, Phase::Below(_)) && (self.stopping || incident.key != Key::Cut)
+    }
+
+    fn speaks(&self, destination: DestinationIndex) -> bool {
+        self.destinations.get(destination).is_some_and(|place| !place.stands_by)
     }
 
     /// What there is to do since the last time.
@@ -160,24 +183,28 @@ impl Engine {
             return None;
         }
         let deadlines = self.incidents.values().flat_map(|incident| {
-            let below = match &incident.phase {
+            let own = match &incident.phase {
                 Phase::Below(seen) => self
                     .policy
                     .threshold(&incident.key)
                     .and_then(|rule| Some(later(seen.front()?.0, rule.window))),
-                Phase::Open => Some(later(incident.last_seen, self.policy.close_after)),
+                // Once quiet, it waits for deliveries, whose end wakes us, or
+                // for them to take too long.
+                Phase::Open if incident.key != Key::Cut => {
+                    let late = incident.tellings.iter().filter_map(|telling| telling.asked);
+                    let late = late.map(|asked| later(asked, STUCK_AFTER)).max();
+                    late.max(Some(incident.quiet_at(&self.policy)))
+                }
+                Phase::Open | Phase::Over => None,
             };
-            let digests =
-                incident.tellings.iter().enumerate().filter_map(|(destination, telling)| {
-                    let waits =
-                        telling.is_known && !telling.asked && incident.held(destination) > 0;
-                    let last = telling.last_message.filter(|_| waits)?;
-                    Some(later(last, self.policy.digest_after(telling.step)))
-                });
-            // An incident that is quiet and waits for its delivery has no
-            // deadline of its own; the delivery's end wakes us.
-            let waiting = incident.tellings.iter().any(|telling| telling.asked);
-            below.filter(|_| !waiting).into_iter().chain(digests)
+            let words = (0..self.destinations.len()).filter_map(|destination| {
+                let waits = self.is_told(incident)
+                    && self.speaks(destination)
+                    && incident.held(destination) > 0
+                    && incident.tellings.get(destination)?.asked.is_none();
+                incident.next_word(destination, &self.policy).filter(|_| waits)
+            });
+            own.into_iter().chain(words)
         });
         deadlines.min()
     }
@@ -193,15 +220,42 @@ impl Engine {
     /// Whether every action has been answered and nothing is held back.
     pub(crate) fn is_idle(&self) -> bool {
         self.actions.is_empty()
-            && self.incidents.values().all(|incident| {
-                incident.tellings.iter().zip(&self.destinations).enumerate().all(
-                    |(index, (telling, destination))| {
-                        destination.stands_by
-                            || incident.phase != Phase::Open
-                            || (!telling.asked && incident.held(index) == 0)
-                    },
-                )
+            && self.told().all(|(incident, destination, telling)| {
+                telling.asked.is_none() && incident.held(destination) == 0
             })
+    }
+
+    /// Whether all that was to be flushed is settled.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.told()
+            .all(|(_, _, telling)| telling.flush_to.is_none_or(|wanted| telling.settled >= wanted))
+    }
+
+    /// What is held back: for which destination, of which key, how many.
+    pub(crate) fn held(&self) -> impl Iterator<Item = (DestinationIndex, &Key, u64)> {
+        self.told()
+            .map(|(incident, at, _)| (at, &incident.key, incident.held(at)))
+            .filter(|(_, _, held)| *held > 0)
+    }
+
+    /// What each destination that speaks knows of each incident it is told of.
+    fn told(&self) -> impl Iterator<Item = (&Incident, DestinationIndex, &Telling)> {
+        self.incidents.values().filter(|incident| self.is_told(incident)).flat_map(|incident| {
+            let tellings = incident.tellings.iter().enumerate();
+            tellings
+                .filter(|(destination, _)| self.speaks(*destination))
+                .map(move |(destination, telling)| (incident, destination, telling))
+        })
+    }
+
+    /// Wants everything told that is held now.
+    fn flush(&mut self) {
+        for incident in self.incidents.values_mut() {
+            let total = incident.counts.total;
+            for telling in &mut incident.tellings {
+                telling.flush_to = Some(total);
+            }
+        }
     }
 
     /// Whether a message about `subject` would replace an older one.
@@ -222,7 +276,7 @@ impl Engine {
             Subject::Incident(id) => {
                 let incident = self.incidents.get_mut(&id);
                 if let Some(telling) = incident.and_then(|i| i.tellings.get_mut(destination)) {
-                    telling.asked = false;
+                    telling.asked = None;
                 }
             }
             Subject::Farewell => {
@@ -289,6 +343,8 @@ impl Engine {
             uptime: now.mono.saturating_duration_since(self.started.mono),
             rows: Vec::new(),
             more: 0,
+            more_total: 0,
+            outage: None,
             maybe_repeat: false,
             stopped: self.stopping,
         }
@@ -323,9 +379,8 @@ impl Engine {
             }
         }
         self.move_out(&key, moved_out);
-        match self.live.get(&key).copied() {
-            Some(id) => self.ask_first(id),
-            None => self.ended.push(key),
+        if !self.live.contains_key(&key) {
+            self.ended.push(key);
         }
     }
 
@@ -345,77 +400,36 @@ impl Engine {
         id
     }
 
-    fn ask_first(&mut self, id: IncidentId) {
-        let stopping = self.stopping;
-        let unknown: Vec<usize> = match self.incidents.get(&id) {
-            // Requests cut by the shutdown are told with its last words.
-            Some(incident)
-                if incident.phase == Phase::Open && (stopping || incident.key != Key::Cut) =>
-            {
-                let unknown =
-                    |(at, telling): &(usize, &Telling)| !telling.is_known && incident.held(*at) > 0;
-                incident.tellings.iter().enumerate().filter(unknown).map(|(at, _)| at).collect()
-            }
-            _ => return,
-        };
-        for destination in unknown {
-            self.ask(id, destination, Urgency::First);
-        }
-    }
-
     /// Wants an incident told, unless that is on its way already.
-    fn ask(&mut self, id: IncidentId, destination: DestinationIndex, urgency: Urgency) {
-        if self.destinations.get(destination).is_none_or(|destination| destination.stands_by) {
+    fn ask(
+        &mut self,
+        now: Instant,
+        id: IncidentId,
+        destination: DestinationIndex,
+        urgency: Urgency,
+    ) {
+        if !self.speaks(destination) {
             return;
         }
         let telling =
             self.incidents.get_mut(&id).and_then(|incident| incident.tellings.get_mut(destination));
-        if let Some(telling) = telling.filter(|telling| !telling.asked) {
-            telling.asked = true;
+        if let Some(telling) = telling.filter(|telling| telling.asked.is_none()) {
+            telling.asked = Some(now);
             self.actions.push_back(Action { destination, subject: Subject::Incident(id), urgency });
         }
     }
 
-    fn ask_where(&mut self, urgency: Urgency, wanted: impl Fn(&Incident, usize) -> bool) {
-        let mut asked = Vec::new();
-        for incident in self.incidents.values().filter(|incident| incident.phase == Phase::Open) {
-            asked.extend(
-                (0..self.destinations.len())
-                    .filter(|destination| wanted(incident, *destination))
-                    .map(|destination| (incident.id, destination)),
-            );
-        }
-        for (id, destination) in asked {
-            self.ask(id, destination, urgency);
-        }
-    }
-
     /// An action is done; see what it leaves to do.
-    fn answered(&mut self, destination: DestinationIndex, subject: Subject, outcome: &SentOutcome) {
+    fn answered(
+        &mut self,
+        now: Instant,
+        destination: DestinationIndex,
+        subject: Subject,
+        outcome: &SentOutcome,
+    ) {
         self.skipped(destination, subject);
-        let can_edit = self.destinations.get(destination).is_some_and(|place| place.can_edit);
-        match subject {
-            Subject::Incident(id) if *outcome == SentOutcome::Stale => {
-                self.ask(id, destination, Urgency::First);
-            }
-            // It was on its way when the process began to stop.
-            Subject::Incident(id)
-                if self.stopping && can_edit && self.lacks_last_word(id, destination) =>
-            {
-                self.ask(id, destination, Urgency::Last);
-            }
-            _ if self.stopping && !can_edit => self.ask_farewell(destination),
-            _ => {}
-        }
-    }
-
-    fn stand_by(&mut self, destination: DestinationIndex, stands_by: bool) {
-        let Some(place) = self.destinations.get_mut(destination) else { return };
-        place.stands_by = stands_by;
-        if !stands_by {
-            self.ask_where(Urgency::First, |incident, at| {
-                at == destination && incident.held(at) > 0
-            });
+        if let (Subject::Incident(id), SentOutcome::Stale) = (subject, outcome) {
+            self.ask(now, id, destination, Urgency::First);
         }
     }
 
@@ -444,34 +458,72 @@ impl Engine {
         self.remove(gone);
     }
 
-    /// Ends incidents that are quiet and told.
-    fn close_quiet(&mut self, now: Instant) {
-        let over: Vec<IncidentId> = self
-            .incidents
-            .values()
-            .filter(|incident| {
-                incident.phase == Phase::Open
-                    && now >= later(incident.last_seen, self.policy.close_after)
-                    && incident.tellings.iter().zip(&self.destinations).enumerate().all(
-                        |(at, (telling, place))| {
-                            place.stands_by || (!telling.asked && incident.held(at) == 0)
-                        },
-                    )
-            })
-            .map(|incident| incident.id)
-            .collect();
-        for id in &over {
+    /// Ends incidents that are quiet: those that are told go, those that some
+    /// destination could not be told of yet stay for it alone.
+    fn end_quiet(&mut self, now: Instant) {
+        let (mut gone, mut over) = (Vec::new(), Vec::new());
+        for incident in self.incidents.values() {
+            let is_quiet = match incident.phase {
+                Phase::Below(_) => false,
+                Phase::Open => incident.key != Key::Cut && now >= incident.quiet_at(&self.policy),
+                Phase::Over => true,
+            };
+            let tellings = || {
+                let all = incident.tellings.iter().enumerate();
+                all.filter(|(destination, _)| self.speaks(*destination))
+            };
+            let is_settled =
+                tellings().all(|(at, telling)| telling.asked.is_none() && incident.held(at) == 0);
+            let is_stuck = |telling: &Telling| {
+                telling.asked.is_some_and(|asked| now >= later(asked, STUCK_AFTER))
+            };
+            if is_quiet && is_settled {
+                gone.push(incident.id);
+            } else if is_quiet
+                && incident.phase == Phase::Open
+                && tellings().all(|(at, telling)| is_stuck(telling) || incident.held(at) == 0)
+            {
+                over.push(incident.id);
+            }
+        }
+        for id in &gone {
             let total = self.incidents.get(id).map_or(0, |incident| incident.counts.total);
             self.relieve_fallbacks(*id, total);
         }
-        self.remove(over);
+        self.remove(gone);
+        for id in over {
+            self.keep_for_later(id);
+        }
+    }
+
+    /// Lets go of an incident's key and keeps what is left to tell, together
+    /// with what was left of an earlier incident of the same key.
+    fn keep_for_later(&mut self, id: IncidentId) {
+        let Some(key) = self.incidents.get(&id).map(|incident| incident.key.clone()) else {
+            return;
+        };
+        self.live.remove(&key);
+        self.ended.push(key.clone());
+        let is_earlier =
+            |other: &Incident| other.phase == Phase::Over && other.key == key && other.id != id;
+        let earlier = self.incidents.values().find(|other| is_earlier(other)).map(|other| other.id);
+        let earlier = earlier.and_then(|earlier| self.incidents.remove(&earlier));
+        let pick = self.random.u64(..);
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            incident.phase = Phase::Over;
+            if let Some(earlier) = earlier {
+                incident.absorb(&earlier, pick);
+            }
+        }
     }
 
     fn remove(&mut self, ids: Vec<IncidentId>) {
         for id in ids {
             if let Some(incident) = self.incidents.remove(&id) {
-                self.live.remove(&incident.key);
-                self.ended.push(incident.key);
+                if self.live.get(&incident.key) == Some(&id) {
+                    self.live.remove(&incident.key);
+                    self.ended.push(incident.key);
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::observation::{Account, DropReason, Key, Rule, Time};
 
-use super::super::incident::Phase;
+use super::super::incident::{Incident, Phase};
 use super::{DestinationIndex, Engine, IncidentId, SentOutcome};
 
 impl Engine {
@@ -29,11 +29,8 @@ impl Engine {
                 let detailed = u64::from(!telling.is_known).min(new);
                 place.account.delivered += detailed;
                 place.account.coalesced += new - detailed;
-                if telling.is_known {
-                    telling.step += 1;
-                }
+                telling.advance(now.mono);
                 telling.is_known = true;
-                telling.last_message = Some(now.mono);
                 telling.settled += new;
                 telling.had_last_word |= last_word;
                 match outcome {
@@ -48,6 +45,8 @@ impl Engine {
             }
             SentOutcome::Stale => telling.message = None,
             SentOutcome::Dropped(reason) => {
+                // It keeps the series' pace also when nothing gets through.
+                telling.advance(now.mono);
                 place.account.lose(*reason, new);
                 telling.settled += new;
                 telling.had_last_word |= last_word;
@@ -69,33 +68,34 @@ impl Engine {
 
     /// Requests counted under `key` ended under a worse one, where they are
     /// counted now: whatever was settled for them is unsettled.
-    pub(super) fn move_out(&mut self, key: &Key, count: u64) {
-        if count == 0 {
-            return;
+    pub(super) fn move_out(&mut self, key: &Key, mut count: u64) {
+        let live = self.live.get(key).copied();
+        let is_over = |incident: &&Incident| incident.phase == Phase::Over && incident.key == *key;
+        let over = self.incidents.values().find(is_over).map(|incident| incident.id);
+        for id in live.into_iter().chain(over) {
+            count -= self.move_out_of(id, count);
         }
-        let incident = self.live.get(key).and_then(|id| self.incidents.get_mut(id));
-        let (here, mut elsewhere) = match incident {
-            Some(incident) => {
-                let here = count.min(incident.counts.total);
-                incident.counts.total -= here;
-                incident.moved_out += here;
-                let mut unsettle = Vec::new();
-                for telling in &mut incident.tellings {
-                    let over = telling.settled.saturating_sub(incident.counts.total);
-                    telling.settled -= over;
-                    unsettle.push(over);
-                }
-                if let Phase::Below(seen) = &mut incident.phase {
-                    take_back(seen, here);
-                }
-                (unsettle, count - here)
-            }
-            None => (vec![0; self.destinations.len()], count),
-        };
-        elsewhere = elsewhere.min(count);
-        for (destination, over) in self.destinations.iter_mut().zip(here) {
-            unsettle(&mut destination.account, over + elsewhere);
+        // The incident is gone, and all of it was settled.
+        for destination in &mut self.destinations {
+            unsettle(&mut destination.account, count);
         }
+    }
+
+    /// Moves up to `count` requests out of an incident; returns how many.
+    fn move_out_of(&mut self, id: IncidentId, count: u64) -> u64 {
+        let Some(incident) = self.incidents.get_mut(&id) else { return 0 };
+        let moved = count.min(incident.counts.total);
+        incident.counts.total -= moved;
+        incident.moved_out += moved;
+        for (telling, place) in incident.tellings.iter_mut().zip(&mut self.destinations) {
+            let over = telling.settled.saturating_sub(incident.counts.total);
+            telling.settled -= over;
+            unsettle(&mut place.account, over);
+        }
+        if let Phase::Below(seen) = &mut incident.phase {
+            take_back(seen, moved);
+        }
+        moved
     }
 
     pub(super) fn abandon(&mut self) {

@@ -83,6 +83,19 @@ const MINUTE: Duration = Duration::from_secs(60);
 const WEBHOOK: &[(bool, bool)] = &[(false, false)];
 const BOT: &[(bool, bool)] = &[(true, false)];
 
+/// After any input, nothing is due in the past: our thread would spin.
+fn check_deadline(bench: &mut Bench) -> Result<(), TestCaseError> {
+    // As our thread does after it skipped something.
+    bench.engine.tick(bench.now);
+    if !bench.engine.actions.is_empty() {
+        return Ok(());
+    }
+    if let Some(deadline) = bench.engine.deadline() {
+        prop_assert!(deadline > bench.now.mono, "a deadline in the past");
+    }
+    Ok(())
+}
+
 fn moments(told: &[(usize, Moment, u64, Placement)]) -> Vec<(Moment, u64)> {
     told.iter().map(|(_, moment, total, _)| (*moment, *total)).collect()
 }
@@ -265,6 +278,119 @@ fn a_fallback_stands_by_and_takes_over() {
 }
 
 #[test]
+fn a_fallback_that_has_spoken_and_stands_by_has_nothing_due() {
+    let mut bench = Bench::new(IncidentPolicy::default(), &[(false, false), (false, true)]);
+    bench.engine.handle(bench.now, Input::Standby { destination: 1, stands_by: false });
+    bench.observe(0, 1, 0);
+    bench.deliver();
+    bench.engine.handle(bench.now, Input::Standby { destination: 1, stands_by: true });
+    for _ in 0..600 {
+        bench.pass(Duration::from_secs(1));
+        bench.observe(0, 1, 0);
+        bench.deliver();
+        assert!(bench.engine.deadline().is_none_or(|deadline| deadline > bench.now.mono));
+    }
+}
+
+#[test]
+fn requests_cut_while_draining_for_long_have_nothing_due() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    let counts = Counts { total: 1, ..Counts::default() };
+    let cut =
+        Observed { key: Key::Cut, counts, moved_in: 0, moved_out: 0, samples: Samples::default() };
+    bench.engine.handle(bench.now, Input::Observed(vec![cut]));
+    bench.pass(100 * MINUTE);
+    assert_eq!(bench.engine.deadline(), None);
+    assert_eq!(bench.account(0).pending, 1);
+}
+
+#[test]
+fn a_dead_destination_keeps_no_incident_open_for_the_others() {
+    let mut bench = Bench::new(IncidentPolicy::default(), &[(false, false), (false, false)]);
+    let mut dead = Vec::new();
+    for round in 0..5 {
+        bench.observe(0, 3, 0);
+        let actions = bench.actions();
+        // The first destination takes it, the second never answers.
+        for action in actions {
+            if action.destination == 1 {
+                dead.push(action);
+                continue;
+            }
+            let (view, carried, _) = bench.engine.view(bench.now, 0, action.subject).unwrap();
+            assert_eq!((view.moment, view.counts.total), (Moment::First, 3), "round {round}");
+            bench.sent(action, carried, false, SentOutcome::Posted(None));
+        }
+        bench.pass(10 * MINUTE);
+        bench.pass(10 * MINUTE);
+        assert_eq!(bench.engine.take_ended(), [key(0)]);
+    }
+    assert_eq!(bench.account(0).pending, 0);
+    assert_eq!(bench.account(1).pending, 15);
+    // When it lives again, one message tells all of it.
+    let mut told = Vec::new();
+    for action in dead {
+        match bench.engine.view(bench.now, 1, action.subject) {
+            Some((view, carried, _)) => {
+                told.push(view.counts.total);
+                bench.sent(action, carried, false, SentOutcome::Posted(None));
+            }
+            None => bench.engine.skipped(1, action.subject),
+        }
+    }
+    assert_eq!(told, [15]);
+    assert_eq!((bench.account(1).pending, bench.account(1).accounted()), (0, 15));
+    assert_eq!(bench.engine.deadline(), None);
+}
+
+#[test]
+fn a_flush_waits_for_what_came_while_a_message_was_on_its_way() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    bench.observe(0, 1, 0);
+    let action = bench.actions()[0];
+    let (_, carried, _) = bench.engine.view(bench.now, 0, action.subject).unwrap();
+    bench.observe(0, 1, 0);
+    bench.engine.handle(bench.now, Input::Flush);
+    assert!(!bench.engine.is_flushed());
+    bench.sent(action, carried, false, SentOutcome::Posted(None));
+    assert!(!bench.engine.is_flushed());
+    assert_eq!(moments(&bench.deliver()), [(Moment::Progress, 2)]);
+    assert!(bench.engine.is_flushed());
+    // What comes later is not waited for.
+    bench.observe(0, 1, 0);
+    assert!(bench.engine.is_flushed());
+}
+
+#[test]
+fn what_is_refused_keeps_the_series_pace() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    let mut refused = 0;
+    for _ in 0..600 {
+        bench.pass(Duration::from_secs(1));
+        bench.observe(0, 1, 0);
+        for action in bench.actions() {
+            let (_, carried, _) = bench.engine.view(bench.now, 0, action.subject).unwrap();
+            bench.sent(action, carried, false, SentOutcome::Dropped(DropReason::Refused));
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 4);
+    assert_eq!(bench.account(0).accounted(), 600);
+}
+
+#[test]
+fn a_threshold_that_is_not_reached_is_suppressed_once_at_the_end() {
+    let mut policy = IncidentPolicy::default();
+    policy.tell_after.push(TellAfter { kind: Kind::Failed, route: None, count: 3, window: MINUTE });
+    let mut bench = Bench::new(policy, WEBHOOK);
+    bench.observe(0, 1, 0);
+    bench.engine.handle(bench.now, Input::Stop);
+    bench.pass(2 * MINUTE);
+    assert_eq!(bench.account(0).suppressed(Rule::BelowThreshold), 1);
+    assert_eq!(bench.account(0).accounted(), 1);
+}
+
+#[test]
 fn another_replicas_message_is_edited_in_place_of_a_new_one() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     bench.observe(0, 1, 0);
@@ -304,7 +430,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     ];
     let end = prop_oneof![
         Just(vec![]),
-        Just(vec![Step::Stop]),
+        Just(vec![Step::Stop, Step::Pass(200), Step::Answer { which: 0, how: 0 }, Step::Pass(200)]),
         Just(vec![Step::Stop, Step::Answer { which: 0, how: 0 }, Step::Abandon]),
     ];
     (proptest::collection::vec(step, 0..60), end).prop_map(|(mut steps, end)| {
@@ -387,6 +513,7 @@ proptest! {
             }
             for destination in 0..3 {
                 prop_assert_eq!(bench.account(destination).accounted(), observed);
+                check_deadline(&mut bench)?;
             }
         }
     }

@@ -13,19 +13,24 @@ const HEADLINE_REASON: usize = 80;
 
 /// Renders a view the way the crate does unless it is told otherwise.
 pub(crate) fn render(view: &IncidentView, op: Op<'_>) -> SlackMessage {
-    let message = match view.moment() {
+    let mut message = match view.moment() {
         Moment::First => first(view),
         Moment::Progress => progress(view, op),
         Moment::Stopped => stopped(view),
         Moment::Test => test(view),
     };
-    if view.maybe_repeat() {
-        message.paragraph(
-            Line::new().text("This may be a repeat: an earlier attempt was not answered."),
-        )
-    } else {
-        message
+    if let Some(outage) = view.outage() {
+        message = message.paragraph(Line::new().text(format!(
+            "Alerts could not be delivered for {}; all counts go on from before that.",
+            spoken::span(outage)
+        )));
     }
+    if view.maybe_repeat() {
+        message = message.paragraph(
+            Line::new().text("This may be a repeat: an earlier attempt was not answered."),
+        );
+    }
+    message
 }
 
 fn first(view: &IncidentView) -> SlackMessage {
@@ -100,16 +105,28 @@ fn stopped(view: &IncidentView) -> SlackMessage {
     let several = view.rows().len() + view.more();
     if several <= 1 {
         let headline = stopped(name(view.key(), opening).dot());
-        return SlackMessage::new(headline.dot().text(format!("{total} until then")));
+        let mut message = SlackMessage::new(headline.dot().text(format!("{total} until then")));
+        // An edit replaces the message that told what happened: say it again.
+        if let Some(sample) = view.samples().first() {
+            message = message
+                .paragraph(what(view.key(), Some(sample), Line::new().text("first: ")))
+                .paragraph(causes(sample, HEADLINE_REASON))
+                .paragraph(context(view, sample));
+        }
+        return message;
     }
-    let headline = stopped(opening).dot().text(format!("{several} open until then"));
+    let headline = stopped(opening)
+        .dot()
+        .text(format!("{several} open incidents, {total} requests until then"));
     let mut message = SlackMessage::new(headline);
     for row in view.rows() {
         let count = format!("{} × ", spoken::count(row.total()));
         message = message.paragraph(name(row.key(), Line::new().text(count)));
     }
     if view.more() > 0 {
-        message = message.paragraph(Line::new().text(format!("and {} more", view.more())));
+        let rest = spoken::count(view.more_total());
+        let more = format!("and {} more with {rest} requests", view.more());
+        message = message.paragraph(Line::new().text(more));
     }
     message
 }

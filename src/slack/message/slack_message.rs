@@ -114,7 +114,10 @@ impl SlackMessage {
             out.push('\n');
             match part {
                 Part::Paragraph(line) => out.push_str(&line.to_plain()),
-                Part::Preformatted(text) => out.push_str(text),
+                Part::Preformatted(text) => {
+                    let lines = text.lines().map(|line| Line::new().text(line).to_plain());
+                    out.push_str(&lines.collect::<Vec<_>>().join("\n"));
+                }
             }
         }
         out

@@ -131,6 +131,8 @@ impl Scene {
             uptime: Duration::from_secs(240),
             rows: Vec::new(),
             more: 0,
+            more_total: 0,
+            outage: None,
             maybe_repeat: false,
             stopped: moment == Moment::Stopped,
         }
@@ -215,6 +217,7 @@ fn digests_and_edits_and_last_words() {
     farewell.rows =
         vec![ViewRow { key: order().key(), total: 15_012 }, ViewRow { key: slow, total: 3 }];
     farewell.more = 2;
+    farewell.more_total = 5;
     said.push(render(&farewell, Op::Post).to_plain());
     let mut repeat = order().view(Moment::First, 3, 3);
     repeat.maybe_repeat = true;
