@@ -8,11 +8,12 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Path;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -21,10 +22,21 @@ use slack_inbox::Inbox;
 use tower_slack_alert::{AlertConfig, Destination, ReportedError, RequestAlert, SlackAlertLayer};
 use tracing_subscriber::EnvFilter;
 
+const PORT: u16 = 3000;
 const INBOX_PORT: u16 = 3001;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let mut config = AlertConfig::from_env();
     let mut inbox = None;
     if !config.has_destination() {
@@ -40,11 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let alerts = SlackAlertLayer::new(config.ignore_path("/healthz").build()?);
     let handle = alerts.handle();
 
-    let port = match std::env::var("PORT") {
-        Ok(port) => port.parse().map_err(|_| "PORT is not a number from 0 to 65535")?,
-        Err(_) => 3000,
-    };
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port("PORT", PORT)?));
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .map_err(|error| format!("can't listen on {address}: {error}; set another PORT"))?;
@@ -66,11 +74,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+fn port(variable: &str, default: u16) -> Result<u16, String> {
+    match std::env::var(variable) {
+        Ok(port) => port.parse().map_err(|_| format!("{variable} is not a number from 0 to 65535")),
+        Err(_) => Ok(default),
+    }
+}
+
 fn start_inbox() -> Result<Inbox, String> {
-    Inbox::builder().port(INBOX_PORT).print(true).start().map_err(|error| {
+    let port = port("INBOX_PORT", INBOX_PORT)?;
+    Inbox::builder().port(port).print(true).start().map_err(|error| {
         format!(
-            "can't start the local Slack on port {INBOX_PORT}: {error}; free the port, or set \
-             SLACK_ALERT_WEBHOOK_URL"
+            "can't start the local Slack on port {port}: {error}; set another INBOX_PORT, or \
+             SLACK_ALERT_WEBHOOK_URL, or SLACK_ALERT_DRY_RUN=true"
         )
     })
 }
@@ -92,18 +108,26 @@ fn app(alerts: SlackAlertLayer) -> Router {
         .layer(Extension(Stock(vec![1, 2, 3])))
 }
 
-async fn index() -> &'static str {
-    "Try, and watch the alerts arrive:\n\n\
-     curl localhost:3000/fail              a 500\n\
-     curl localhost:3000/fail/503          any status; 4xx are not told\n\
-     curl localhost:3000/panic             a panic, answered 500\n\
-     curl localhost:3000/slow/6000         slow: 6 s\n\
-     curl localhost:3000/block/6000        the same, blocking its thread\n\
-     curl localhost:3000/broken-stream     a body that fails midway\n\
-     curl -X POST localhost:3000/orders    a 500 with its reason\n\
-     curl localhost:3000/users/1           fine\n\
-     curl localhost:3000/stream/5          fine, in 5 chunks\n\
-     curl localhost:3000/healthz           ignored, whatever it says\n"
+async fn index(headers: HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let here = host.unwrap_or("localhost:3000");
+    let try_these = [
+        ("/fail", "a 500"),
+        ("/fail/503", "any status; 4xx are not told"),
+        ("/panic", "a panic, answered 500"),
+        ("/slow/6000", "slow: 6 s"),
+        ("/block/6000", "the same, blocking its thread"),
+        ("/broken-stream", "a body that fails midway"),
+        ("/orders -X POST", "a 500 with its reason"),
+        ("/users/1", "fine"),
+        ("/stream/5", "fine, in 5 chunks"),
+        ("/healthz", "ignored, whatever it says"),
+    ];
+    let mut text = String::from("Try, and watch the alerts arrive:\n\n");
+    for (path, what) in try_these {
+        text.push_str(&format!("curl {here}{path:20} {what}\n"));
+    }
+    text
 }
 
 async fn fail(Path(status): Path<u16>) -> StatusCode {

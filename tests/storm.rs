@@ -2,62 +2,15 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use common::server::Server;
 use slack_inbox::{Inbox, busiest};
 
 const REQUESTS: usize = 100_000;
 const CONNECTIONS: usize = 8;
-
-/// The example server in a process of its own, stopped when dropped.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-    output: BufReader<std::process::ChildStdout>,
-}
-
-impl Server {
-    fn start(inbox: &Inbox) -> Self {
-        // Cargo builds the examples before it runs the tests.
-        let mut path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        path.pop();
-        let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-        let path = path.join(profile).join("examples").join("server");
-        let mut child = Command::new(&path)
-            .env_clear()
-            .env("PORT", "0")
-            .env("RUST_LOG", "off")
-            .env("SLACK_ALERT_WEBHOOK_URL", inbox.webhook_url())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}; build the examples", path.display()));
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").expect("an address");
-        Server { child, address: address.parse().unwrap(), output }
-    }
-
-    /// Asks it to stop, and returns what it says at the end.
-    fn stop(mut self) -> String {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let mut said = String::new();
-        self.output.read_to_string(&mut said).unwrap();
-        assert!(self.child.wait().unwrap().success());
-        said
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-    }
-}
 
 /// Sends so many requests over one connection, in batches; returns how many
 /// were answered 500.
@@ -91,7 +44,7 @@ fn send(address: SocketAddr, requests: usize) -> usize {
 #[cfg(unix)]
 fn a_hundred_thousand_failures_are_answered_and_counted_to_the_last() {
     let inbox = Inbox::builder().start().unwrap();
-    let server = Server::start(&inbox);
+    let server = Server::start(&[("SLACK_ALERT_WEBHOOK_URL", &inbox.webhook_url())]);
     let address = server.address;
     let begun = Instant::now();
     let answered: usize = std::thread::scope(|scope| {

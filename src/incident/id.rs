@@ -5,8 +5,9 @@ use std::fmt;
 /// Which incident: its key's fingerprint and which time round it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IncidentId {
-    fingerprint: [u8; 16],
+    // First, so that ids sort by age.
     epoch: u64,
+    fingerprint: [u8; 16],
 }
 
 impl IncidentId {

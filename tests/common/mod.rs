@@ -2,6 +2,8 @@
 //! told, and bodies that misbehave.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod server;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};

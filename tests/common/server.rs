@@ -1,0 +1,52 @@
+//! The example server in a process of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// The example server in a process of its own, stopped when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    output: BufReader<std::process::ChildStdout>,
+}
+
+impl Server {
+    pub(crate) fn start(environment: &[(&str, &str)]) -> Self {
+        // A whole `cargo test` builds the examples first; `--test` alone does not.
+        let mut path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        path.pop();
+        let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+        let path = path.join(profile).join("examples").join("server");
+        let mut child = Command::new(&path)
+            .env_clear()
+            .env("PORT", "0")
+            .env("RUST_LOG", "off")
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}; build the examples", path.display()));
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").expect("an address");
+        Server { child, address: address.parse().unwrap(), output }
+    }
+
+    /// Asks it to stop, and returns what it says at the end.
+    pub(crate) fn stop(mut self) -> String {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let mut said = String::new();
+        self.output.read_to_string(&mut said).unwrap();
+        assert!(self.child.wait().unwrap().success());
+        said
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}

@@ -1,0 +1,117 @@
+//! The example server as the README uses it: five alerts, through a webhook and
+//! through a bot, and none for what is fine.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use common::SOON;
+use common::server::Server;
+use slack_inbox::{Inbox, Message};
+
+/// One request on a connection of its own; what came back, as far as it came.
+fn curl(address: SocketAddr, method: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// A download that its client stops after the first bytes.
+fn stopped_download(address: SocketAddr) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /stream/50 HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    let mut some = [0; 64];
+    assert!(stream.read(&mut some).unwrap() > 0);
+}
+
+async fn five_alerts(inbox: &Inbox, environment: &[(&str, &str)]) {
+    let server = Server::start(environment);
+    let address = server.address;
+    for (path, status) in
+        [("/users/1", 200), ("/healthz", 503), ("/fail/404", 404), ("/stream/2", 200)]
+    {
+        let answer = curl(address, "GET", path);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
+    }
+    stopped_download(address);
+    // None of these is told: the first alert is the next one's.
+    assert!(curl(address, "GET", "/fail").starts_with("HTTP/1.1 500 "));
+    let first = inbox.wait_for(|_| true, SOON).await.unwrap();
+    assert!(first.text().contains("500 GET /fail · "), "{}", first.text());
+
+    let slow = std::thread::spawn(move || curl(address, "GET", "/slow/1200"));
+    assert!(curl(address, "GET", "/panic").starts_with("HTTP/1.1 500 "));
+    assert!(curl(address, "GET", "/broken-stream").contains("some rows"));
+    assert!(curl(address, "POST", "/orders").starts_with("HTTP/1.1 500 "));
+    assert!(slow.join().unwrap().contains("took 1200 ms"));
+
+    let told = async |what: &str| {
+        inbox.wait_for(|message| message.text().contains(what), SOON).await.unwrap().lines()
+    };
+    let panic =
+        told("panic GET /panic · index out of bounds: the len is 3 but the index is 7").await;
+    assert!(panic[0].starts_with("🟣 server · "), "{panic:?}");
+    told("body failed GET /broken-stream · the cursor was closed · after 20 B in ").await;
+    let order = told("500 POST /orders · connection refused · ").await;
+    assert_eq!(order[1], "connection refused ← pool timed out");
+    let slow = told("GET /slow/{millis} · 200").await;
+    assert!(slow[0].starts_with("🟡 server · slow 1."), "{slow:?}");
+    assert!(slow[1].starts_with("/slow/1200 · "), "{slow:?}");
+    let texts: Vec<String> = inbox.messages().iter().map(Message::text).collect();
+    assert_eq!(texts.len(), 5, "{texts:#?}");
+
+    let said = server.stop();
+    assert!(said.contains("all told; 5 observed"), "{said}");
+    assert!(inbox.requests().iter().all(|request| request.outcome() == "ok"));
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn through_a_webhook() {
+    let inbox = Inbox::start().await.unwrap();
+    let environment =
+        [("SLACK_ALERT_WEBHOOK_URL", &*inbox.webhook_url()), ("SLACK_ALERT_SLOW_AFTER", "1s")];
+    five_alerts(&inbox, &environment).await;
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn through_a_bot() {
+    let inbox = Inbox::start().await.unwrap();
+    let environment = [
+        ("SLACK_ALERT_BOT_TOKEN", "xoxb-local"),
+        ("SLACK_ALERT_CHANNEL", "alerts"),
+        ("SLACK_ALERT_API_URL", &*inbox.api_url()),
+        ("SLACK_ALERT_SLOW_AFTER", "1s"),
+    ];
+    five_alerts(&inbox, &environment).await;
+    // Each of the five was edited at the end, and none was posted twice.
+    let messages = inbox.messages();
+    assert_eq!(messages.len(), 5);
+    assert!(messages.iter().all(|message| message.edits() == 1));
+    assert!(messages.iter().all(|message| message.text().contains("no longer watched")));
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn with_a_local_slack_inside() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    drop(free);
+    let server = Server::start(&[("INBOX_PORT", &port)]);
+    curl(server.address, "GET", "/fail");
+    let inbox: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
+    let begun = std::time::Instant::now();
+    while !curl(inbox, "GET", "/messages").contains("500 GET /fail") {
+        assert!(begun.elapsed() < SOON);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let said = server.stop();
+    assert!(said.contains("alerts go to a local Slack on http://127.0.0.1:"), "{said}");
+    assert!(said.contains("🔴 server · 500 GET /fail · "), "{said}");
+}
