@@ -13,8 +13,9 @@ use http_body_util::Empty;
 use slack_inbox::{Fault, Inbox, Via, busiest};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_slack_alert::{
-    AlertConfig, AlertConfigBuilder, AlertHandle, Clock, Destination, DestinationState, DropReason,
-    IncidentPolicy, IncidentView, Line, SlackAlertLayer, SlackMessage,
+    AlertConfig, AlertConfigBuilder, AlertHandle, BoxFuture, Clock, Delivery, DeliveryError,
+    Destination, DestinationState, DropReason, IncidentPolicy, IncidentView, Line, Receipt,
+    SlackAlertLayer, SlackMessage, Transport,
 };
 
 type Answer = Result<Response<Empty<&'static [u8]>>, Infallible>;
@@ -288,6 +289,50 @@ async fn a_test_message_is_posted_everywhere() {
         let texts: Vec<_> = inbox.messages().iter().map(slack_inbox::Message::text).collect();
         assert_eq!(texts, ["🔔 [production] shop-api · test message · alerts arrive here"]);
     }
+}
+
+#[tokio::test]
+async fn test_messages_keep_the_pace_too() {
+    let inbox = Inbox::start().await.unwrap();
+    let (_layer, handle) = start(webhook(&inbox));
+    let all = (0..6).map(|_| handle.test_message());
+    assert!(futures_util::future::join_all(all).await.iter().all(|report| report.is_ok()));
+    let requests = inbox.requests();
+    assert_eq!(requests.len(), 6);
+    for millis in (0..5_000).step_by(50) {
+        let window = Duration::from_millis(millis);
+        let most = busiest(&requests, window);
+        assert!(most as f64 <= 3.0 + window.as_secs_f64(), "{most} in {window:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_blocked_transport_holds_up_no_other_destination() {
+    struct Blocked;
+    impl Transport for Blocked {
+        fn deliver<'a>(&'a self, _: Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
+            std::thread::sleep(Duration::from_secs(5));
+            Box::pin(async { Ok(Receipt::new()) })
+        }
+    }
+    let told = common::Told::default();
+    let config = AlertConfig::builder(Destination::transport(Blocked));
+    let (layer, handle) = start(config.also(Destination::transport(told.clone())));
+    answer(&layer, "/orders", 500).await;
+    let begun = Instant::now();
+    while told.count() == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", handle.stats());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test]
+async fn faults_say_what_to_do() {
+    let inbox = Inbox::start().await.unwrap();
+    inbox.fault(Fault::Error("not_in_channel".to_owned()));
+    let (_layer, handle) = start(bot(&inbox));
+    let report = handle.check().await.to_string();
+    assert!(report.contains("invite the bot: say /invite @your-app"), "{report}");
 }
 
 #[tokio::test]

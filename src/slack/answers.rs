@@ -325,6 +325,59 @@ mod tests {
         assert_eq!(words.len(), TABLE.len());
     }
 
+    /// Slack's documentation by class, written down apart from the table.
+    const DOCUMENTED: [(&str, Class); 6] = [
+        ("ratelimited rate_limited", Class::RateLimited(None)),
+        (
+            "rollup_error service_unavailable request_timeout team_added_to_org \
+             external_channel_migrating update_failed",
+            Class::Transient,
+        ),
+        ("internal_error fatal_error", Class::UnknownOutcome),
+        (
+            "invalid_payload no_text missing_text_or_fallback_or_attachments invalid_blocks \
+             invalid_blocks_format invalid_attachments too_many_attachments msg_too_long \
+             msg_blocks_too_long attachment_payload_limit_exceeded invalid_metadata_format \
+             invalid_metadata_schema metadata_too_large metadata_must_be_sent_from_app \
+             markdown_text_conflict invalid_arguments invalid_arg_name invalid_array_arg \
+             invalid_charset invalid_form_data invalid_json json_not_object invalid_post_type \
+             missing_post_type",
+            Class::Refused,
+        ),
+        (
+            "message_not_found cant_update_message edit_window_closed streaming_state_conflict \
+             block_mismatch cannot_reply_to_message restricted_action_thread_locked \
+             restricted_action_non_threadable_channel thread_not_found",
+            Class::StaleRef,
+        ),
+        (
+            "user_not_found channel_not_found channel_is_archived action_prohibited \
+             posting_to_general_channel_denied no_service no_active_hooks no_service_id no_team \
+             team_disabled invalid_token not_authed invalid_auth account_inactive token_revoked \
+             token_expired missing_scope not_allowed_token_type no_permission access_denied \
+             accesslimited app_access_restricted org_login_required ekm_access_denied \
+             enterprise_is_restricted team_access_not_granted team_not_found \
+             two_factor_setup_required not_in_channel is_archived is_inactive is_bot \
+             restricted_action restricted_action_read_only_channel \
+             restricted_action_thread_only_channel messages_tab_disabled method_deprecated \
+             deprecated_endpoint unknown_method as_user_not_supported message_limit_exceeded",
+            Class::Revoked,
+        ),
+    ];
+
+    #[test]
+    fn the_table_holds_what_slack_documents_and_nothing_else() {
+        let mut documented = 0;
+        for (words, expected) in DOCUMENTED {
+            for word in words.split_whitespace() {
+                let api = answer(200, &format!(r#"{{"ok":false,"error":"{word}"}}"#));
+                assert_eq!(class(Speaker::Api, &api), Some(expected), "{word}");
+                documented += 1;
+            }
+        }
+        assert_eq!(documented, TABLE.len());
+    }
+
     #[test]
     fn every_status_row_by_row() {
         for status in 100..=599 {

@@ -24,6 +24,12 @@ pub(crate) const SOON: Duration = Duration::from_secs(10);
 #[derive(Clone, Default)]
 pub(crate) struct Told(Arc<Mutex<Vec<IncidentView>>>);
 
+impl Told {
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
 impl Transport for Told {
     fn deliver<'a>(
         &'a self,

@@ -27,6 +27,11 @@ struct Scene {
     agent: Vec<u8>,
     outcome: Outcome,
     bytes: Option<u64>,
+    query: QueryCapture,
+    path_capture: PathCapture,
+    request_id: Vec<u8>,
+    method: String,
+    notes: Vec<(String, String)>,
     key: Option<Key>,
     environment: Option<String>,
 }
@@ -43,6 +48,11 @@ impl Scene {
             agent: b"curl/8.5".to_vec(),
             outcome: Outcome::Plain,
             bytes: None,
+            query: QueryCapture::Nothing,
+            path_capture: PathCapture::Masked,
+            request_id: b"01JX3T7".to_vec(),
+            method: "POST".to_owned(),
+            notes: Vec::new(),
             key: None,
             environment: Some("production".to_owned()),
         }
@@ -74,15 +84,17 @@ impl Scene {
     }
 
     fn samples(&self, at: Instant) -> Samples {
-        let mut request = http::Request::builder().method("POST");
+        let mut request = http::Request::builder();
+        if let Ok(method) = http::Method::from_bytes(self.method.as_bytes()) {
+            request = request.method(method);
+        }
+        if let Ok(id) = http::HeaderValue::from_bytes(&self.request_id) {
+            request = request.header("x-request-id", id);
+        }
         if let Ok(agent) = http::HeaderValue::from_bytes(&self.agent) {
             request = request.header("user-agent", agent);
         }
-        let request = request
-            .uri(self.path.as_str())
-            .header("x-request-id", "01JX3T7")
-            .body(())
-            .unwrap_or_default();
+        let request = request.uri(self.path.as_str()).body(()).unwrap_or_default();
         let mut info = RequestInfo::empty(at);
         let names = Arc::from([http::header::USER_AGENT, crate::observation::REQUEST_ID.clone()]);
         info.fill(&RequestHead::of(&request), &names, None, at);
@@ -97,12 +109,12 @@ impl Scene {
                 [] => Reason::Unknown,
                 causes => Reason::Chain(causes),
             },
-            notes: &[],
+            notes: &self.notes,
             site: None,
             bytes: self.bytes,
             in_flight: 61,
-            path: PathCapture::Masked,
-            query: QueryCapture::Nothing,
+            path: self.path_capture,
+            query: self.query,
         });
         window.drain()
     }
@@ -255,7 +267,8 @@ fn check_payload(payload: &Value) -> Result<(), TestCaseError> {
     }
     let outside = outside_code(text);
     prop_assert!(!outside.contains("evil.example"), "outside of code: {outside}");
-    prop_assert!(!outside.contains(['*', '~', '_']), "{outside}");
+    prop_assert!(!outside.contains(['*', '~', '_', '@']), "{outside}");
+    prop_assert!(!outside.contains(":smile:"), "{outside}");
     prop_assert_eq!(&payload["parse"], "none");
     prop_assert_eq!(&payload["unfurl_links"], false);
     prop_assert!(payload["link_names"].is_null());
@@ -279,6 +292,14 @@ fn check_payload(payload: &Value) -> Result<(), TestCaseError> {
     }
     prop_assert!(attachments.iter().all(|a| a["blocks"].as_array().unwrap().len() <= 20));
     Ok(())
+}
+
+/// As much of a text as a URI takes as it is; the rest percent-encoded.
+fn uri_safe(text: &str) -> String {
+    let keep = |b: u8| b.is_ascii_graphic() && !matches!(b, b'#' | b'?' | b'"' | b'<' | b'>');
+    text.bytes()
+        .map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect()
 }
 
 /// Text that tries: markup, mentions, links, entities, invisible characters.
@@ -331,17 +352,29 @@ proptest! {
         moment in proptest::sample::select(vec![Moment::First, Moment::Progress, Moment::Stopped]),
         total in 1u64..u64::MAX / 2,
         millis in any::<u32>(),
+        method in "[!#$%&'*+.^_`|~0-9A-Za-z-]{1,30}",
     ) {
         let mut scene = Scene::new(kind, &route, "/a", Duration::from_millis(millis.into()));
         scene.reason = vec![reason.clone(), cause];
         scene.agent = agent;
+        scene.path = format!("/{}?{}", uri_safe(&route), uri_safe(&reason));
+        scene.path_capture = PathCapture::Full;
+        scene.query = QueryCapture::Full;
+        scene.request_id = scene.agent.clone();
+        scene.method = method;
+        scene.notes = vec![(route.clone(), reason.clone()); 9];
         let mut view = scene.view(moment, total, total / 2);
         view.rows = vec![ViewRow { key: scene.key(), total }; 10];
         let panic = Key::Panic { site: Site::new(reason, millis, None) };
         for key in [scene.key(), panic] {
             view.key = key;
-            for form in [Form::Full, Form::TextOnly] {
-                let payload = render(&view, Op::Post).payload(form);
+            let reference = MessageRef::new("C1", "1.2");
+            for (op, form) in [
+                (Op::Post, Form::Full),
+                (Op::Post, Form::TextOnly),
+                (Op::Update(&reference), Form::Full),
+            ] {
+                let payload = render(&view, op).payload(form);
                 check_payload(&Value::Object(payload))?;
             }
         }
