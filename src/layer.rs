@@ -1,6 +1,5 @@
 //! [`SlackAlertLayer`]: ties the rooms together.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,7 +22,14 @@ use crate::worker::{AlertHandle, ChannelSetup, Control, Setup, start};
 /// See the [crate's documentation](crate) for an example.
 #[derive(Clone)]
 pub struct SlackAlertLayer {
-    recorder: Option<Arc<Recorder>>,
+    /// `None` when nothing is watched.
+    parts: Option<Arc<Parts>>,
+}
+
+/// The request path's end and our thread's.
+struct Parts {
+    recorder: Arc<Recorder>,
+    control: Arc<Control>,
 }
 
 impl SlackAlertLayer {
@@ -37,7 +43,7 @@ impl SlackAlertLayer {
         }
         if let Some(disabled) = config.disabled {
             say_disabled(disabled);
-            return SlackAlertLayer { recorder: None };
+            return SlackAlertLayer { parts: None };
         }
         if config.destinations.iter().all(|place| matches!(place.channel, ChannelSetup::Log)) {
             tracing::info!(target: "tower_slack_alert", "dry run: alerts go to the log only");
@@ -50,16 +56,15 @@ impl SlackAlertLayer {
             http: config.http,
             destinations: config.destinations,
         });
-        let recorder = Recorder::new(config.rules, handoff, Box::new(control));
-        SlackAlertLayer { recorder: Some(recorder) }
+        // Services keep the thread alive, not knowing what they hold.
+        let recorder = Recorder::new(config.rules, handoff, Arc::clone(&control) as _);
+        SlackAlertLayer { parts: Some(Arc::new(Parts { recorder, control })) }
     }
 
     /// A handle to flush, to shut down, and to ask how it is.
     #[must_use]
     pub fn handle(&self) -> AlertHandle {
-        let kept: Option<&(dyn Any + Send + Sync)> =
-            self.recorder.as_ref().map(|recorder| recorder.kept());
-        AlertHandle::new(kept.and_then(|kept| kept.downcast_ref::<Arc<Control>>()).cloned())
+        AlertHandle::new(self.parts.as_ref().map(|parts| Arc::clone(&parts.control)))
     }
 }
 
@@ -67,13 +72,13 @@ impl<S> Layer<S> for SlackAlertLayer {
     type Service = SlackAlert<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SlackAlert::new(inner, self.recorder.clone())
+        SlackAlert::new(inner, self.parts.as_ref().map(|parts| Arc::clone(&parts.recorder)))
     }
 }
 
 impl fmt::Debug for SlackAlertLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SlackAlertLayer").field("enabled", &self.recorder.is_some()).finish()
+        f.debug_struct("SlackAlertLayer").field("enabled", &self.parts.is_some()).finish()
     }
 }
 

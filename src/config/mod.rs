@@ -7,6 +7,7 @@ mod disabled;
 mod env;
 mod error;
 mod route_config;
+mod validate;
 
 pub use alert_config::AlertConfig;
 pub use builder::AlertConfigBuilder;

@@ -20,7 +20,7 @@ pub use shared::{ReplicaId, Shared, Totals};
 pub use silence::Matcher;
 pub use view::{IncidentView, Moment, ViewRow};
 
-pub(crate) use engine::Engine;
+pub(crate) use engine::{Engine, Role};
 pub(crate) use input::{
     Action, Carried, DestinationIndex, Input, Observed, SentOutcome, Subject, Urgency,
 };

@@ -22,7 +22,7 @@ pub(crate) struct Recorder {
     cancelled_floor: Duration,
     since: Instant,
     /// What ends when the last clone of the layer does.
-    keep: Box<dyn Any + Send + Sync>,
+    _keep: Arc<dyn Any + Send + Sync>,
 }
 
 /// What happened to a request, as its future or body found it.
@@ -65,16 +65,11 @@ impl Recorder {
     pub(crate) fn new(
         rules: Rules,
         handoff: Arc<Handoff>,
-        keep: Box<dyn Any + Send + Sync>,
+        keep: Arc<dyn Any + Send + Sync>,
     ) -> Arc<Self> {
         let since = handoff.clock.now();
         let (slow_floor, cancelled_floor) = (rules.slow_floor(), rules.cancelled_floor());
-        Arc::new(Recorder { slow_floor, cancelled_floor, rules, handoff, since, keep })
-    }
-
-    /// What ends when the last clone of the layer does.
-    pub(crate) fn kept(&self) -> &(dyn Any + Send + Sync) {
-        &*self.keep
+        Arc::new(Recorder { slow_floor, cancelled_floor, rules, handoff, since, _keep: keep })
     }
 
     /// Tells layers apart.

@@ -9,19 +9,18 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::delivery::{DeliveryError, Dispatch, Form, Health, Op, Outbox, Receipt, Resolution};
+use crate::delivery::{DeliveryError, Dispatch, Health, Outbox, Receipt, Resolution};
 use crate::handoff::{Batch, DestinationState, Handoff};
-use crate::incident::{
-    Carried, DestinationIndex, Engine, Input, Observed, Placement, SentOutcome, Subject,
-};
+use crate::incident::{DestinationIndex, Engine, Input, Observed, Placement, Role, SentOutcome};
 use crate::observation::{DropReason, Time, later};
-use crate::slack::render_built_in;
 
+use super::attempt::{Attempt, Ended, Runner, guarded, panicked};
 use super::channel::{self, Channel};
 use super::control::Command;
 use super::record::{self, Turn};
 use super::reports::CheckReport;
 use super::setup::{ChannelSetup, Setup};
+use super::test_messages::Tests;
 
 /// At the most so often the tally is drained.
 const DRAIN_EVERY: Duration = Duration::from_millis(20);
@@ -38,7 +37,7 @@ pub(super) struct Driver {
     commands: mpsc::UnboundedReceiver<Command>,
     ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
     flushes: Vec<(Instant, sync::SyncSender<bool>)>,
-    tests: Vec<Test>,
+    tests: Tests,
     stopping: Option<Stopping>,
     drained_at: Option<Instant>,
 }
@@ -58,30 +57,6 @@ struct Target {
 struct Stopping {
     deadline: Instant,
     replies: Vec<sync::SyncSender<bool>>,
-}
-
-/// Somebody waits for a test message at every destination.
-struct Test {
-    reply: oneshot::Sender<CheckReport>,
-    results: Vec<Option<Result<(), DeliveryError>>>,
-}
-
-/// An attempt came to an end.
-struct Ended {
-    destination: DestinationIndex,
-    what: Attempt,
-}
-
-enum Attempt {
-    Sent {
-        subject: Subject,
-        carried: Carried,
-        last_word: bool,
-        headline: String,
-        result: Result<Receipt, DeliveryError>,
-    },
-    Probed(Result<(), DeliveryError>),
-    Tested(Result<(), DeliveryError>),
 }
 
 /// What woke the driver.
@@ -104,10 +79,10 @@ impl Driver {
                 tokio::spawn(async move { channel.capabilities().await })
             })
             .collect();
-        let mut modes = Vec::new();
+        let mut roles = Vec::new();
         for (asked, destination) in asked.into_iter().zip(&setup.destinations) {
             let can_edit = asked.await.unwrap_or_default().can_edit();
-            modes.push((can_edit, destination.is_fallback));
+            roles.push(Role { can_edit, is_fallback: destination.is_fallback });
         }
         let now = Time::now(&handoff.clock);
         let places = channels.into_iter().zip(&setup.destinations).map(|(channel, setup)| Target {
@@ -126,7 +101,7 @@ impl Driver {
                 Arc::clone(&setup.identity),
                 now,
                 fastrand::u64(..),
-                modes,
+                roles,
             ),
             outbox: Outbox::new(destinations.len(), fastrand::u64(..)),
             started: now.mono,
@@ -135,7 +110,7 @@ impl Driver {
             commands,
             ended: mpsc::unbounded_channel(),
             flushes: Vec::new(),
-            tests: Vec::new(),
+            tests: Tests::default(),
             stopping: None,
             drained_at: None,
         }
@@ -235,24 +210,14 @@ impl Driver {
                 return skipped;
             };
             let Some(target) = self.destinations.get(destination) else { return skipped };
-            let (channel, ended) = (target.channel.clone(), self.ended.0.clone());
+            let runner = Runner::new(destination, target.channel.clone(), self.ended.0.clone());
             let (subject, form, maybe_repeat, outage) = match dispatch {
                 Dispatch::Probe => {
-                    tokio::spawn(async move {
-                        let probed = guarded(async move { channel.check().await }).await;
-                        let _ = ended.send(Ended { destination, what: Attempt::Probed(probed) });
-                    });
+                    runner.probe();
                     continue;
                 }
                 Dispatch::Test => {
-                    let view = self.engine.test_view(now);
-                    tokio::spawn(async move {
-                        let sent = guarded(async move {
-                            channel.deliver(view, Placement::New, Form::Full).await
-                        });
-                        let sent = sent.await.map(|_| ());
-                        let _ = ended.send(Ended { destination, what: Attempt::Tested(sent) });
-                    });
+                    runner.test(self.engine.test_view(now));
                     continue;
                 }
                 Dispatch::Send { subject, form, maybe_repeat, outage } => {
@@ -269,22 +234,7 @@ impl Driver {
             // An edit can't be there twice.
             view.maybe_repeat = maybe_repeat && placement == Placement::New;
             view.outage = outage;
-            let last_word = view.stopped;
-            tokio::spawn(async move {
-                let (headline, said) = oneshot::channel();
-                let result = guarded(async move {
-                    let op = match &placement {
-                        Placement::New => Op::Post,
-                        Placement::Edit(message) => Op::Update(message),
-                    };
-                    let _ = headline.send(render_built_in(&view, op).headline());
-                    channel.deliver(view, placement, form).await
-                })
-                .await;
-                let headline = said.await.unwrap_or_default();
-                let what = Attempt::Sent { subject, carried, last_word, headline, result };
-                let _ = ended.send(Ended { destination, what });
-            });
+            runner.send(subject, carried, view, placement, form);
         }
     }
 
@@ -299,7 +249,8 @@ impl Driver {
             }
             Attempt::Tested(result) => {
                 self.outbox.done(now.mono, destination, result.as_ref().copied());
-                self.tested(destination, result);
+                let names = || self.destinations.iter().map(|target| target.name.clone());
+                self.tests.answered(destination, &result, names);
             }
             Attempt::Sent { subject, carried, last_word, headline, result } => {
                 let resolution =
@@ -322,24 +273,6 @@ impl Driver {
                 let turn = Turn { was_failing, was_down, is_open };
                 self.write_down(destination, &headline, resolution, fault.as_ref(), turn);
             }
-        }
-    }
-
-    fn tested(&mut self, destination: DestinationIndex, result: Result<(), DeliveryError>) {
-        let waits = |test: &&mut Test| test.results.get(destination).is_some_and(Option::is_none);
-        if let Some(test) = self.tests.iter_mut().find(waits) {
-            if let Some(place) = test.results.get_mut(destination) {
-                *place = Some(result);
-            }
-        }
-        let is_done = |test: &Test| test.results.iter().all(Option::is_some);
-        let tests = std::mem::take(&mut self.tests).into_iter();
-        let (done, waiting): (Vec<Test>, Vec<Test>) = tests.partition(is_done);
-        self.tests = waiting;
-        for test in done {
-            let results = test.results.into_iter().flatten();
-            let names = self.destinations.iter().map(|target| target.name.clone());
-            let _ = test.reply.send(CheckReport::new(names.zip(results).collect()));
         }
     }
 
@@ -471,9 +404,9 @@ impl Driver {
     }
 
     fn test(&mut self, reply: oneshot::Sender<CheckReport>) {
-        let results = vec![None; self.destinations.len()];
-        (0..results.len()).for_each(|destination| self.outbox.ask_test(destination));
-        self.tests.push(Test { reply, results });
+        let destinations = self.destinations.len();
+        (0..destinations).for_each(|destination| self.outbox.ask_test(destination));
+        self.tests.begin(destinations, reply);
     }
 
     fn stop(&mut self, deadline: Instant, reply: Option<sync::SyncSender<bool>>) {
@@ -583,15 +516,4 @@ const MARGIN: Duration = Duration::from_millis(20);
 
 fn earlier(at: Instant, by: Duration) -> Instant {
     at.checked_sub(by).unwrap_or(at)
-}
-
-/// Runs an attempt so that it comes to an end also when it panics.
-async fn guarded<T: Send + 'static>(
-    attempt: impl Future<Output = Result<T, DeliveryError>> + Send + 'static,
-) -> Result<T, DeliveryError> {
-    tokio::spawn(attempt).await.unwrap_or_else(|_| Err(panicked()))
-}
-
-fn panicked() -> DeliveryError {
-    DeliveryError::unknown_outcome().because("panicked")
 }

@@ -1,6 +1,7 @@
 //! Our own threads: what drives the engine and the outbox, and the handle by
 //! which users reach them.
 
+mod attempt;
 mod channel;
 mod control;
 mod driver;
@@ -10,6 +11,7 @@ mod record;
 mod reports;
 mod setup;
 mod start;
+mod test_messages;
 mod user_thread;
 
 pub use flush_guard::FlushGuard;

@@ -1,13 +1,15 @@
 //! [`Engine`]: decides what is told, and when. No clock, no I/O.
 
+mod endings;
 mod last_words;
 mod settle;
+mod views;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::observation::{Account, Identity, Key, Rule, Samples, Time, later};
+use crate::observation::{Account, Identity, Key, Rule, Time, later};
 
 use super::incident::{Incident, Phase, Telling};
 use super::input::{
@@ -44,6 +46,14 @@ pub(crate) struct Engine {
     ended: Vec<Key>,
 }
 
+/// What a destination is to the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Role {
+    pub(crate) can_edit: bool,
+    /// It speaks only when nobody else can.
+    pub(crate) is_fallback: bool,
+}
+
 #[derive(Debug)]
 struct Destination {
     can_edit: bool,
@@ -54,18 +64,17 @@ struct Destination {
 }
 
 impl Engine {
-    /// An engine for destinations that can edit or can't, and are fallbacks
-    /// or aren't; `seed` feeds its choice of samples.
+    /// An engine for these destinations; `seed` feeds its choice of samples.
     pub(crate) fn new(
         policy: IncidentPolicy,
         identity: Arc<Identity>,
         now: Time,
         seed: u64,
-        destinations: impl IntoIterator<Item = (bool, bool)>,
+        destinations: impl IntoIterator<Item = Role>,
     ) -> Self {
-        let destinations = destinations.into_iter().map(|(can_edit, stands_by)| Destination {
-            can_edit,
-            stands_by,
+        let destinations = destinations.into_iter().map(|role| Destination {
+            can_edit: role.can_edit,
+            stands_by: role.is_fallback,
             asked_farewell: false,
             account: Account::default(),
         });
@@ -258,18 +267,6 @@ impl Engine {
         }
     }
 
-    /// Whether a message about `subject` would replace an older one.
-    pub(crate) fn is_edit(&self, destination: DestinationIndex, subject: Subject) -> bool {
-        let can_edit = self.destinations.get(destination).is_some_and(|place| place.can_edit);
-        let telling = match subject {
-            Subject::Incident(id) => {
-                self.incidents.get(&id).and_then(|incident| incident.tellings.get(destination))
-            }
-            Subject::Farewell => None,
-        };
-        can_edit && telling.is_some_and(|telling| telling.message.is_some())
-    }
-
     /// An action found nothing to say.
     pub(crate) fn skipped(&mut self, destination: DestinationIndex, subject: Subject) {
         match subject {
@@ -285,74 +282,6 @@ impl Engine {
                 }
             }
         }
-    }
-
-    /// What a message about `subject` says now, which totals it carries, and
-    /// where it goes; `None` when there is nothing to say any more.
-    pub(crate) fn view(
-        &self,
-        now: Time,
-        destination: DestinationIndex,
-        subject: Subject,
-    ) -> Option<(IncidentView, Carried, Placement)> {
-        let place = self.destinations.get(destination)?;
-        if place.stands_by {
-            return None;
-        }
-        match subject {
-            Subject::Farewell => self.farewell(now, destination),
-            Subject::Incident(id) => {
-                let incident = self.incidents.get(&id)?;
-                let telling = incident.tellings.get(destination)?;
-                let moment = match (telling.is_known, self.stopping) {
-                    (false, _) if incident.held(destination) == 0 => return None,
-                    (false, _) => Moment::First,
-                    (true, false) => Moment::Progress,
-                    (true, true) if place.can_edit => Moment::Stopped,
-                    // The farewell tells it.
-                    (true, true) => return None,
-                };
-                let placement = match &telling.message {
-                    Some(message) if place.can_edit => Placement::Edit(message.clone()),
-                    _ => Placement::New,
-                };
-                let mut view = self.view_of(now, moment, incident.key.clone());
-                view.id = Some(id);
-                view.counts = incident.counts;
-                view.moved_in = incident.moved_in;
-                view.moved_out = incident.moved_out;
-                view.fresh = incident.held(destination);
-                view.samples = incident.samples.clone();
-                Some((view, vec![(id, incident.counts.total)], placement))
-            }
-        }
-    }
-
-    fn view_of(&self, now: Time, moment: Moment, key: Key) -> IncidentView {
-        IncidentView {
-            id: None,
-            moment,
-            key,
-            counts: crate::observation::Counts::default(),
-            fresh: 0,
-            moved_in: 0,
-            moved_out: 0,
-            samples: Samples::default(),
-            identity: Arc::clone(&self.identity),
-            now,
-            uptime: now.mono.saturating_duration_since(self.started.mono),
-            rows: Vec::new(),
-            more: 0,
-            more_total: 0,
-            outage: None,
-            maybe_repeat: false,
-            stopped: self.stopping,
-        }
-    }
-
-    /// A view that tells nothing but that it arrives.
-    pub(crate) fn test_view(&self, now: Time) -> IncidentView {
-        self.view_of(now, Moment::Test, Key::Other { kind: crate::observation::Kind::Logged })
     }
 
     fn observe(&mut self, now: Time, observed: Observed) {
@@ -430,101 +359,6 @@ impl Engine {
         self.skipped(destination, subject);
         if let (Subject::Incident(id), SentOutcome::Stale) = (subject, outcome) {
             self.ask(now, id, destination, Urgency::First);
-        }
-    }
-
-    /// Thresholds that were not reached in time.
-    fn expire_below(&mut self, now: Instant) {
-        let mut gone = Vec::new();
-        for incident in self.incidents.values_mut() {
-            let Phase::Below(seen) = &mut incident.phase else { continue };
-            let window = self
-                .policy
-                .threshold(&incident.key)
-                .map_or(Duration::ZERO, |threshold| threshold.window);
-            let mut expired = 0;
-            while seen.front().is_some_and(|(at, _)| now >= later(*at, window)) {
-                expired += seen.pop_front().map_or(0, |(_, count)| count);
-            }
-            let expired = expired.min(incident.counts.total);
-            incident.counts.total -= expired;
-            for destination in &mut self.destinations {
-                destination.account.suppress(Rule::BelowThreshold, expired);
-            }
-            if incident.counts.total == 0 && seen.is_empty() {
-                gone.push(incident.id);
-            }
-        }
-        self.remove(gone);
-    }
-
-    /// Ends incidents that are quiet: those that are told go, those that some
-    /// destination could not be told of yet stay for it alone.
-    fn end_quiet(&mut self, now: Instant) {
-        let (mut gone, mut over) = (Vec::new(), Vec::new());
-        for incident in self.incidents.values() {
-            let is_quiet = match incident.phase {
-                Phase::Below(_) => false,
-                Phase::Open => incident.key != Key::Cut && now >= incident.quiet_at(&self.policy),
-                Phase::Over => true,
-            };
-            let tellings = || {
-                let all = incident.tellings.iter().enumerate();
-                all.filter(|(destination, _)| self.speaks(*destination))
-            };
-            let is_settled =
-                tellings().all(|(at, telling)| telling.asked.is_none() && incident.held(at) == 0);
-            let is_stuck = |telling: &Telling| {
-                telling.asked.is_some_and(|asked| now >= later(asked, STUCK_AFTER))
-            };
-            if is_quiet && is_settled {
-                gone.push(incident.id);
-            } else if is_quiet
-                && incident.phase == Phase::Open
-                && tellings().all(|(at, telling)| is_stuck(telling) || incident.held(at) == 0)
-            {
-                over.push(incident.id);
-            }
-        }
-        for id in &gone {
-            let total = self.incidents.get(id).map_or(0, |incident| incident.counts.total);
-            self.relieve_fallbacks(*id, total);
-        }
-        self.remove(gone);
-        for id in over {
-            self.keep_for_later(id);
-        }
-    }
-
-    /// Lets go of an incident's key and keeps what is left to tell, together
-    /// with what was left of an earlier incident of the same key.
-    fn keep_for_later(&mut self, id: IncidentId) {
-        let Some(key) = self.incidents.get(&id).map(|incident| incident.key.clone()) else {
-            return;
-        };
-        self.live.remove(&key);
-        self.ended.push(key.clone());
-        let is_earlier =
-            |other: &Incident| other.phase == Phase::Over && other.key == key && other.id != id;
-        let earlier = self.incidents.values().find(|other| is_earlier(other)).map(|other| other.id);
-        let earlier = earlier.and_then(|earlier| self.incidents.remove(&earlier));
-        let pick = self.random.u64(..);
-        if let Some(incident) = self.incidents.get_mut(&id) {
-            incident.phase = Phase::Over;
-            if let Some(earlier) = earlier {
-                incident.absorb(&earlier, pick);
-            }
-        }
-    }
-
-    fn remove(&mut self, ids: Vec<IncidentId>) {
-        for id in ids {
-            if let Some(incident) = self.incidents.remove(&id) {
-                if self.live.get(&incident.key) == Some(&id) {
-                    self.live.remove(&incident.key);
-                    self.ended.push(incident.key);
-                }
-            }
         }
     }
 }

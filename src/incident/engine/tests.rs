@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::incident::{Matcher, MessageRef, Shared, TellAfter};
-use crate::observation::DropReason;
 use crate::observation::{Counts, Kind, MethodName, Route, Status};
+use crate::observation::{DropReason, Samples};
 
 fn key(n: usize) -> Key {
     Key::Request {
@@ -24,8 +24,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// Destinations as (can edit, is fallback).
-    fn new(policy: IncidentPolicy, destinations: &[(bool, bool)]) -> Self {
+    fn new(policy: IncidentPolicy, destinations: &[Role]) -> Self {
         let now = Time { mono: Instant::now(), wall: SystemTime::UNIX_EPOCH };
         let identity = Arc::new(Identity::default());
         let destinations = destinations.iter().copied();
@@ -80,8 +79,11 @@ impl Bench {
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
-const WEBHOOK: &[(bool, bool)] = &[(false, false)];
-const BOT: &[(bool, bool)] = &[(true, false)];
+const POSTS: Role = Role { can_edit: false, is_fallback: false };
+const EDITS: Role = Role { can_edit: true, is_fallback: false };
+const FALLBACK: Role = Role { can_edit: false, is_fallback: true };
+const WEBHOOK: &[Role] = &[POSTS];
+const BOT: &[Role] = &[EDITS];
 
 /// After any input, nothing is due in the past: our thread would spin.
 fn check_deadline(bench: &mut Bench) -> Result<(), TestCaseError> {
@@ -264,7 +266,7 @@ fn requests_cut_by_the_shutdown_are_one_line() {
 
 #[test]
 fn a_fallback_stands_by_and_takes_over() {
-    let mut bench = Bench::new(IncidentPolicy::default(), &[(false, false), (false, true)]);
+    let mut bench = Bench::new(IncidentPolicy::default(), &[POSTS, FALLBACK]);
     bench.observe(0, 3, 0);
     assert_eq!(bench.deliver().len(), 1);
     assert_eq!(bench.account(1).suppressed(Rule::Standby), 3);
@@ -279,7 +281,7 @@ fn a_fallback_stands_by_and_takes_over() {
 
 #[test]
 fn a_fallback_that_has_spoken_and_stands_by_has_nothing_due() {
-    let mut bench = Bench::new(IncidentPolicy::default(), &[(false, false), (false, true)]);
+    let mut bench = Bench::new(IncidentPolicy::default(), &[POSTS, FALLBACK]);
     bench.engine.handle(bench.now, Input::Standby { destination: 1, stands_by: false });
     bench.observe(0, 1, 0);
     bench.deliver();
@@ -306,7 +308,7 @@ fn requests_cut_while_draining_for_long_have_nothing_due() {
 
 #[test]
 fn a_dead_destination_keeps_no_incident_open_for_the_others() {
-    let mut bench = Bench::new(IncidentPolicy::default(), &[(false, false), (false, false)]);
+    let mut bench = Bench::new(IncidentPolicy::default(), &[POSTS, POSTS]);
     let mut dead = Vec::new();
     for round in 0..5 {
         bench.observe(0, 3, 0);
@@ -451,7 +453,7 @@ proptest! {
                 kind: Kind::Slow, route: None, count: threshold, window: 2 * MINUTE,
             });
         }
-        let mut bench = Bench::new(policy, &[(false, false), (true, false), (false, true)]);
+        let mut bench = Bench::new(policy, &[POSTS, EDITS, FALLBACK]);
         let mut observed = 0;
         // What a naive list of all observations would count, per key.
         let mut naive = [0u64; 5];

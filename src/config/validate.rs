@@ -1,0 +1,246 @@
+//! Checks what a builder recorded, and makes of it what the rooms need.
+
+use std::time::Duration;
+
+use http::header::{self, HeaderName};
+
+use crate::incident::TellAfter;
+use crate::observation::{Identity, REQUEST_ID};
+use crate::service::StatusSet;
+use crate::worker::DestinationSetup;
+
+use super::{AlertConfigBuilder, ConfigFault};
+
+/// Names and values shown in every message are at most so long.
+const MAX_NAME: usize = 64;
+const MAX_HEADERS: usize = 8;
+const MAX_COUNT: u64 = 1_000_000;
+
+const HAS_HTTP: bool = cfg!(feature = "__http");
+
+impl AlertConfigBuilder {
+    pub(super) fn destinations(&mut self, faults: &mut Vec<ConfigFault>) -> Vec<DestinationSetup> {
+        let mut setups: Vec<DestinationSetup> = Vec::new();
+        let mut kinds: Vec<&str> = Vec::new();
+        for (destination, is_fallback) in self.destinations.drain(..) {
+            match destination.into_setup() {
+                Ok((kind, channel)) => {
+                    kinds.push(kind);
+                    let nth = kinds.iter().filter(|known| **known == kind).count();
+                    let name = if nth > 1 { format!("{kind}-{nth}") } else { kind.to_owned() };
+                    setups.push(DestinationSetup { name, is_fallback, channel });
+                }
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let speaks_http = kinds.iter().any(|kind| matches!(*kind, "webhook" | "bot"));
+        if speaks_http && !HAS_HTTP {
+            faults.push(ConfigFault::new(
+                "destination",
+                "needs one of the features `rustls`, `rustls-no-provider`, `native-tls`",
+            ));
+        }
+        setups
+    }
+
+    pub(super) fn identity(&mut self, faults: &mut Vec<ConfigFault>) -> Identity {
+        let mut named = |setting: &str, value: Option<String>| {
+            let value = value?;
+            let trimmed = value.trim();
+            if trimmed.is_empty() || trimmed.chars().count() > MAX_NAME {
+                faults.push(ConfigFault::new(setting, "must have 1 to 64 characters"));
+            } else if trimmed.chars().any(char::is_control) {
+                faults.push(ConfigFault::new(setting, "must not have control characters"));
+            }
+            Some(trimmed.to_owned())
+        };
+        Identity {
+            service: named("service", self.service.take()).unwrap_or_else(binary_name),
+            environment: named("environment", self.environment.take()),
+            release: named("release", self.release.take()),
+            instance: named("instance", self.instance.take()).unwrap_or_else(host_name),
+        }
+    }
+
+    pub(super) fn check_thresholds(&self, faults: &mut Vec<ConfigFault>) {
+        check_positive("slow_after", Some(self.rules.slow_after), faults);
+        check_positive("cancelled_after", self.rules.cancelled_after, faults);
+    }
+
+    pub(super) fn check_ignores(&self, faults: &mut Vec<ConfigFault>) {
+        for path in self.rules.ignore.paths.iter().filter(|path| !path.starts_with('/')) {
+            let shown: String = path.chars().take(MAX_NAME).collect();
+            faults.push(ConfigFault::new("ignore_path", format!("must begin with /: {shown:?}")));
+        }
+    }
+
+    pub(super) fn check_http(&self, faults: &mut Vec<ConfigFault>) {
+        let limits = Duration::from_millis(100)..=Duration::from_secs(60);
+        if !limits.contains(&self.http.total_timeout) {
+            faults.push(ConfigFault::new("request_timeout", "must be from 100 ms to 60 s"));
+        }
+        if let Err((setting, problem)) = self.http.check() {
+            faults.push(ConfigFault::new(setting, problem));
+        }
+    }
+
+    pub(super) fn take_headers(&mut self, faults: &mut Vec<ConfigFault>) {
+        let mut names = vec![header::USER_AGENT, REQUEST_ID.clone()];
+        for name in self.extra_headers.drain(..) {
+            match HeaderName::try_from(name.to_ascii_lowercase()) {
+                Err(_) => faults.push(ConfigFault::new("header", "is not a header's name")),
+                Ok(name) if is_credential(name.as_str()) => faults.push(ConfigFault::new(
+                    "header",
+                    format!("{name} carries credentials and is never told"),
+                )),
+                Ok(name) if names.contains(&name) => {}
+                Ok(name) => names.push(name),
+            }
+        }
+        if names.len() > MAX_HEADERS {
+            faults.push(ConfigFault::new("header", "is set for more than 6 further headers"));
+        }
+        self.rules.headers = names.into();
+    }
+
+    pub(super) fn take_statuses(&mut self, faults: &mut Vec<ConfigFault>) {
+        let Some(codes) = self.failure_statuses.take() else { return };
+        if codes.iter().any(|code| !(100..=999).contains(code)) {
+            faults.push(ConfigFault::new("failure_statuses", "must be codes from 100 to 999"));
+        }
+        self.rules.failure_statuses = StatusSet::of(codes);
+    }
+
+    pub(super) fn take_routes(&mut self, faults: &mut Vec<ConfigFault>) {
+        for (template, config) in self.routes.drain(..) {
+            let setting = |name: &str| format!("route({template:?}) {name}");
+            check_positive(&setting("slow_after"), config.rules.slow_after, faults);
+            check_positive(&setting("cancelled_after"), config.rules.cancelled_after, faults);
+            // The last call for a route stands.
+            self.policy.tell_after.retain(|rule| rule.route.as_ref() != Some(&template));
+            for rule in config.tell_after {
+                let route = Some(template.clone());
+                self.policy.tell_after.push(TellAfter { route, ..rule });
+            }
+            self.rules.routes.insert(template, config.rules);
+        }
+    }
+
+    pub(super) fn check_policy(&self, faults: &mut Vec<ConfigFault>) {
+        check_positive("close_after", Some(self.policy.close_after), faults);
+        if self.policy.digests.is_empty() || self.policy.digests.iter().any(Duration::is_zero) {
+            faults.push(ConfigFault::new("digests", "must have at least one step, none of zero"));
+        }
+        for rule in &self.policy.tell_after {
+            if !(1..=MAX_COUNT).contains(&rule.count) {
+                faults.push(ConfigFault::new("tell_after", "must count from 1 to 1 000 000"));
+            }
+            check_positive("tell_after window", Some(rule.window), faults);
+        }
+    }
+}
+
+fn check_positive(setting: &str, duration: Option<Duration>, faults: &mut Vec<ConfigFault>) {
+    const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+    if duration.is_some_and(|duration| duration.is_zero() || duration > LONGEST) {
+        faults.push(ConfigFault::new(setting, "must be more than zero and at most a year"));
+    }
+}
+
+fn is_credential(name: &str) -> bool {
+    const PARTS: [&str; 8] = [
+        "authorization",
+        "cookie",
+        "token",
+        "secret",
+        "api-key",
+        "apikey",
+        "password",
+        "credential",
+    ];
+    PARTS.iter().any(|part| name.contains(part))
+}
+
+fn binary_name() -> String {
+    let path = std::env::current_exe().ok();
+    let stem = path.as_deref().and_then(|path| path.file_stem()?.to_str());
+    stem.unwrap_or("service").chars().take(MAX_NAME).collect()
+}
+
+fn host_name() -> String {
+    let name = hostname::get().ok().and_then(|name| name.into_string().ok());
+    let name: String = name.unwrap_or_default().chars().take(MAX_NAME).collect();
+    if name.trim().is_empty() { "unknown host".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AlertConfig, ConfigError, Destination, IncidentPolicy, Kind};
+
+    fn faults(error: &ConfigError) -> Vec<&str> {
+        error.faults().iter().map(ConfigFault::setting).collect()
+    }
+
+    #[test]
+    fn every_fault_is_named_at_once() {
+        let error = AlertConfig::builder(Destination::log().render(|_: &_| None))
+            .service(" ")
+            .environment("x".repeat(65))
+            .release("a\nb")
+            .slow_after(Duration::ZERO)
+            .cancelled_after(Duration::MAX)
+            .ignore_path("healthz")
+            .request_timeout(Duration::from_secs(61))
+            .header("not a name")
+            .header("X-Auth-Token")
+            .failure_statuses([99, 500])
+            .route("/a", |route| route.slow_after(Duration::ZERO))
+            .policy(IncidentPolicy::new().digests([]))
+            .tell_after(Kind::Failed, 0, Duration::ZERO)
+            .build()
+            .unwrap_err();
+        let expected = [
+            "render",
+            "service",
+            "environment",
+            "release",
+            "slow_after",
+            "cancelled_after",
+            "ignore_path",
+            "request_timeout",
+            "header",
+            "header",
+            "failure_statuses",
+            "route(\"/a\") slow_after",
+            "digests",
+            "tell_after",
+            "tell_after window",
+        ];
+        assert_eq!(faults(&error), expected);
+    }
+
+    #[test]
+    fn what_the_client_could_not_use_is_found_at_once() {
+        let builder = || AlertConfig::builder(Destination::log());
+        let error = builder().proxy("not a proxy").build().unwrap_err();
+        assert_eq!(faults(&error), ["proxy"]);
+        if HAS_HTTP {
+            let pem = "-----BEGIN CERTIFICATE-----\nnot base64\n-----END CERTIFICATE-----\n";
+            let error = builder().root_certificate_pem(pem).build().unwrap_err();
+            assert_eq!(faults(&error), ["root_certificate_pem"]);
+        }
+    }
+
+    #[test]
+    fn the_last_call_for_a_route_stands() {
+        let minute = Duration::from_secs(60);
+        let config = AlertConfig::builder(Destination::log())
+            .route("/a", |route| route.tell_after(Kind::Failed, 5, minute))
+            .route("/a", |route| route.slow_after(minute))
+            .build()
+            .unwrap();
+        assert!(config.policy.tell_after.is_empty());
+        assert_eq!(config.rules.routes["/a"].slow_after, Some(minute));
+    }
+}
