@@ -115,3 +115,16 @@ async fn with_a_local_slack_inside() {
     assert!(said.contains("alerts go to a local Slack on http://127.0.0.1:"), "{said}");
     assert!(said.contains("🔴 server · 500 GET /fail · "), "{said}");
 }
+
+#[tokio::test]
+#[cfg(unix)]
+async fn no_proxy_carries_a_local_secret_away() {
+    let inbox = Inbox::start().await.unwrap();
+    let url = inbox.webhook_url();
+    let proxy = "http://127.0.0.1:9";
+    let environment =
+        [("SLACK_ALERT_WEBHOOK_URL", &*url), ("HTTP_PROXY", proxy), ("http_proxy", proxy)];
+    let server = Server::start(&environment);
+    curl(server.address, "GET", "/fail");
+    inbox.wait_for(|_| true, SOON).await.unwrap();
+}
