@@ -19,7 +19,7 @@ use super::{AlertConfigBuilder, Destination, Disabled};
 /// use tower_slack_alert::{AlertConfig, Kind};
 ///
 /// # fn main() -> Result<(), tower_slack_alert::ConfigError> {
-/// let config = AlertConfig::webhook("https://hooks.slack.com/services/T000/B000/XXXX")
+/// let config = AlertConfig::webhook("https://hooks.slack.com/services/T000/B000/secret")
 ///     .service("shop-api")
 ///     .environment("production")
 ///     .slow_after(Duration::from_secs(2))

@@ -1,10 +1,7 @@
 //! What a caught panic said, and how to get rid of it.
 
 use std::any::Any;
-use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use super::shown::shown;
 
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;
@@ -17,17 +14,6 @@ pub(crate) fn text(payload: &(dyn Any + Send)) -> &str {
         text
     } else {
         "a panic whose payload is not text"
-    }
-}
-
-/// As [`text`], and the text of boxed errors.
-pub(crate) fn said(payload: &(dyn Any + Send), with: impl FnOnce(&str)) {
-    match payload.downcast_ref::<Box<dyn Error + Send + Sync>>() {
-        Some(error) => {
-            let text = shown(error);
-            with(if text.is_empty() { "an error without a text" } else { text.as_str() });
-        }
-        None => with(text(payload)),
     }
 }
 
@@ -53,19 +39,5 @@ mod tests {
         }
         let payload = catch_unwind(|| std::panic::panic_any(Bomb)).unwrap_err();
         discard(payload);
-    }
-
-    #[test]
-    fn knows_the_common_payloads() {
-        let said_of = |payload: Payload| {
-            let mut out = String::new();
-            said(&*payload, |text| out = text.to_owned());
-            out
-        };
-        assert_eq!(said_of(Box::new("str")), "str");
-        assert_eq!(said_of(Box::new(String::from("string"))), "string");
-        let error: Box<dyn Error + Send + Sync> = "boxed".into();
-        assert_eq!(said_of(Box::new(error)), "boxed");
-        assert_eq!(said_of(Box::new(7)), "a panic whose payload is not text");
     }
 }

@@ -7,8 +7,9 @@ use crate::handoff::{Slot, Ticket};
 use crate::observation::{Kind, Outcome, Reason, RequestHead};
 
 use super::current::{Current, Entered, with_current};
-use super::panics::{self, Payload};
+use super::panics::Payload;
 use super::recorder::{Finding, Recorder, Told};
+use super::shown::said;
 
 /// One request under watch. Dropping it leaves the registry.
 pub(super) struct Watched {
@@ -83,7 +84,7 @@ impl Watched {
 
     /// Counts a panic with what it said.
     pub(super) fn panicked(&mut self, payload: &Payload, outcome: Outcome, bytes: Option<u64>) {
-        panics::said(&**payload, |text| {
+        said(&**payload, |text| {
             self.observe(&Finding {
                 reason: Reason::Text(text),
                 outcome,
