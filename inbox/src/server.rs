@@ -72,12 +72,9 @@ async fn webhook(
     };
     let thread_ts = payload.get("thread_ts").and_then(Value::as_str).map(ToOwned::to_owned);
     let posted = rules::check(&mut payload, Via::Webhook, false)
-        .and_then(|()| store.post(WEBHOOK_CHANNEL, Via::Webhook, thread_ts, payload));
+        .and_then(|()| store.post(path, WEBHOOK_CHANNEL, Via::Webhook, thread_ts, payload));
     match posted {
-        Ok(_) => {
-            store.note(path, "ok");
-            (StatusCode::OK, [(header::CONTENT_TYPE, "text/html")], "ok").into_response()
-        }
+        Ok(_) => (StatusCode::OK, [(header::CONTENT_TYPE, "text/html")], "ok").into_response(),
         Err(refusal) => refused(refusal),
     }
 }
@@ -138,11 +135,8 @@ async fn api(
     if let Some(fault) = store.next_fault() {
         return play_fault(&store, path, fault, &cut, Via::Api).await;
     }
-    match call(&store, &method, &headers, &body) {
-        Ok(answer) => {
-            store.note(path, "ok");
-            Json(answer).into_response()
-        }
+    match call(&store, path, &method, &headers, &body) {
+        Ok(answer) => Json(answer).into_response(),
         Err(refusal) => {
             store.note(path, &said(&refusal));
             let mut answer = json!({ "ok": false, "error": refusal.error });
@@ -154,7 +148,13 @@ async fn api(
     }
 }
 
-fn call(store: &Store, method: &str, headers: &HeaderMap, body: &[u8]) -> Result<Value, Refusal> {
+fn call(
+    store: &Store,
+    path: &str,
+    method: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Value, Refusal> {
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     match token.and_then(|token| token.strip_prefix("Bearer ")) {
         None => return Err(Refusal::of("not_authed")),
@@ -174,15 +174,18 @@ fn call(store: &Store, method: &str, headers: &HeaderMap, body: &[u8]) -> Result
     };
     let channel = text(&payload, "channel");
     match method {
-        "auth.test" => Ok(json!({
-            "ok": true, "url": "https://local.slack.com/", "team": "local",
-            "user": "slack-inbox", "team_id": "T0LOCAL", "user_id": "U0INBOX", "bot_id": "B0INBOX",
-        })),
+        "auth.test" => {
+            store.note(path, "ok");
+            Ok(json!({
+                "ok": true, "url": "https://local.slack.com/", "team": "local",
+                "user": "slack-inbox", "team_id": "T0LOCAL", "user_id": "U0INBOX", "bot_id": "B0INBOX",
+            }))
+        }
         "chat.postMessage" => {
             let channel = channel_id(&channel).ok_or(Refusal::of("channel_not_found"))?;
             rules::check(&mut payload, Via::Api, false)?;
             let thread_ts = payload.get("thread_ts").and_then(Value::as_str).map(str::to_owned);
-            let message = store.post(&channel, Via::Api, thread_ts, payload)?;
+            let message = store.post(path, &channel, Via::Api, thread_ts, payload)?;
             Ok(json!({
                 "ok": true, "channel": message.channel, "ts": message.ts,
                 "message": message.payload,
@@ -194,7 +197,7 @@ fn call(store: &Store, method: &str, headers: &HeaderMap, body: &[u8]) -> Result
             if channel_id(&channel).as_ref() != Some(&channel) {
                 return Err(Refusal::of("channel_not_found"));
             }
-            let message = store.update(&channel, &text(&payload, "ts"), &payload)?;
+            let message = store.update(path, &channel, &text(&payload, "ts"), &payload)?;
             Ok(json!({
                 "ok": true, "channel": message.channel, "ts": message.ts,
                 "text": message.payload["text"],

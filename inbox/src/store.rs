@@ -31,6 +31,16 @@ struct State {
     last_ts: Duration,
 }
 
+impl State {
+    fn write_down(&mut self, path: &str, outcome: &str) {
+        if self.requests.len() >= MAX_REQUESTS {
+            self.requests.pop_front();
+        }
+        let (path, outcome) = (path.to_owned(), outcome.to_owned());
+        self.requests.push_back(Request { at: Instant::now(), path, outcome });
+    }
+}
+
 impl Store {
     pub(crate) fn new(print: bool) -> Self {
         Store { state: Mutex::default(), changed: watch::Sender::new(()), print }
@@ -45,9 +55,11 @@ impl Store {
         self.changed.subscribe()
     }
 
-    /// Keeps a message, and gives it its timestamp.
+    /// Keeps a message, gives it its timestamp, and writes down its request:
+    /// whoever sees the one sees the other.
     pub(crate) fn post(
         &self,
+        path: &str,
         channel: &str,
         via: Via,
         thread_ts: Option<String>,
@@ -77,6 +89,7 @@ impl Store {
                 state.messages.pop_front();
             }
             state.messages.push_back(message.clone());
+            state.write_down(path, "ok");
             Ok(message)
         })?;
         let news = if message.thread_ts.is_some() { News::Replied } else { News::Posted };
@@ -84,9 +97,10 @@ impl Store {
         Ok(message)
     }
 
-    /// Edits a message the way `chat.update` does.
+    /// Edits a message the way `chat.update` does, and writes down its request.
     pub(crate) fn update(
         &self,
+        path: &str,
         channel: &str,
         ts: &str,
         payload: &Map<String, Value>,
@@ -116,7 +130,9 @@ impl Store {
                 }
             }
             message.edits += 1;
-            Ok(message.clone())
+            let message = message.clone();
+            state.write_down(path, "ok");
+            Ok(message)
         })?;
         self.tell(&message, News::Edited);
         Ok(message)
@@ -129,18 +145,12 @@ impl Store {
         self.changed.send_replace(());
     }
 
-    /// Writes down what became of a request.
+    /// Writes down what became of a request that brought no message.
     pub(crate) fn note(&self, path: &str, outcome: &str) {
         if self.print && outcome != "ok" {
             println!("✗ {path}: {outcome}");
         }
-        self.with(|state| {
-            if state.requests.len() >= MAX_REQUESTS {
-                state.requests.pop_front();
-            }
-            let (path, outcome) = (path.to_owned(), outcome.to_owned());
-            state.requests.push_back(Request { at: Instant::now(), path, outcome });
-        });
+        self.with(|state| state.write_down(path, outcome));
         self.changed.send_replace(());
     }
 
