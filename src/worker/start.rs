@@ -67,3 +67,42 @@ fn run(setup: &Setup, commands: mpsc::UnboundedReceiver<Command>) {
     // A lookup that hangs must not hold up the process's end.
     runtime.shutdown_background();
 }
+
+#[cfg(all(test, feature = "__http"))]
+mod tests {
+    use std::time::Instant;
+
+    use super::super::setup::{ChannelSetup, DestinationSetup};
+    use super::*;
+    use crate::handoff::Handoff;
+    use crate::incident::IncidentPolicy;
+    use crate::observation::{Clock, Identity};
+    use crate::slack::{HttpSettings, WebhookUrl};
+
+    #[test]
+    fn a_tls_library_that_does_not_start_is_a_fault_and_no_panic() {
+        let handoff = Arc::new(Handoff::new(Clock::default()));
+        let url = WebhookUrl::parse("https://hooks.slack.com/services/T0/B0/x").unwrap();
+        let channel = ChannelSetup::Webhook { url, render: None };
+        // Settings that the configuration would not have let through.
+        let http =
+            HttpSettings { root_certificates: vec![b"junk".to_vec()], ..HttpSettings::default() };
+        let _control = start(Setup {
+            handoff: Arc::clone(&handoff),
+            policy: IncidentPolicy::default(),
+            identity: Arc::new(Identity::default()),
+            http,
+            destinations: vec![DestinationSetup {
+                name: "webhook".to_owned(),
+                is_fallback: false,
+                channel,
+            }],
+        });
+        let begun = Instant::now();
+        while handoff.stats().faults().is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "no fault was shown");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        assert_eq!(handoff.stats().faults(), ["a root certificate is not valid PEM"]);
+    }
+}
