@@ -369,9 +369,9 @@ async fn slack_hanging_slows_no_request_and_what_happened_is_told_after() {
             slowest = slowest.max(begun.elapsed());
         }
     };
-    inbox.fault(Fault::RateLimited(Some("1".to_owned())));
+    inbox.fault(Fault::RateLimited(Some("5".to_owned())));
     storm(500).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     inbox.fault(Fault::Hang);
     storm(500).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
