@@ -157,8 +157,7 @@ impl Lane {
             return None;
         }
         let (subject, edit, pending) = self.next(now, is_edit)?;
-        let method = if edit { &self.edits } else { &self.posts };
-        if !method.is_ready(now) {
+        if !self.method(edit).is_ready(now) {
             return None;
         }
         self.busy = Some(Busy::Sending(subject, edit));
@@ -184,8 +183,7 @@ impl Lane {
             (*subject, edit, *pending)
         });
         candidates.min_by_key(|(_, edit, pending)| {
-            let method = if *edit { &self.edits } else { &self.posts };
-            let not_before = method.ready_at().filter(|ready| *ready > now);
+            let not_before = self.method(*edit).ready_at().filter(|ready| *ready > now);
             (not_before, pending.urgency, *edit, pending.arrival)
         })
     }
@@ -211,9 +209,7 @@ impl Lane {
         method.pace.ended(now);
         let Err(error) = result else {
             self.recovered();
-            if let Some(subject) = subject {
-                self.pending.remove(&subject);
-            }
+            self.forget(subject);
             return Resolution::Delivered;
         };
         match error.class() {
@@ -237,28 +233,35 @@ impl Lane {
                 self.failing_since.get_or_insert(now);
                 self.circuit = Some(later(now, PROBE_EVERY));
             }
+            Class::StaleRef if edit => {
+                self.recovered();
+                self.forget(subject);
+                return Resolution::Stale;
+            }
             // A post refers to nothing that could be stale.
-            Class::Refused | Class::StaleRef if !edit || error.class() == Class::Refused => {
+            Class::Refused | Class::StaleRef => {
                 self.recovered();
                 match self.entry(subject) {
                     Some(entry) if entry.form == Form::Full => entry.form = Form::TextOnly,
                     _ => {
-                        if let Some(subject) = subject {
-                            self.pending.remove(&subject);
-                        }
+                        self.forget(subject);
                         return Resolution::Refused;
                     }
                 }
             }
-            Class::Refused | Class::StaleRef => {
-                self.recovered();
-                if let Some(subject) = subject {
-                    self.pending.remove(&subject);
-                }
-                return Resolution::Stale;
-            }
         }
         Resolution::Again
+    }
+
+    /// How a kind of call fares: edits, or posts.
+    fn method(&self, edit: bool) -> &Method {
+        if edit { &self.edits } else { &self.posts }
+    }
+
+    fn forget(&mut self, subject: Option<Subject>) {
+        if let Some(subject) = subject {
+            self.pending.remove(&subject);
+        }
     }
 
     fn entry(&mut self, subject: Option<Subject>) -> Option<&mut Pending> {
@@ -279,10 +282,8 @@ impl Lane {
         if self.busy.is_some() {
             return true;
         }
-        let waits_for = |subject: &Subject| {
-            let method = if is_edit(*subject) { &self.edits } else { &self.posts };
-            method.ready_at().max(self.retry_at)
-        };
+        let waits_for =
+            |subject: &Subject| self.method(is_edit(*subject)).ready_at().max(self.retry_at);
         self.circuit.is_none()
             && self.pending.keys().any(|subject| waits_for(subject).is_none_or(|at| at < deadline))
     }
@@ -323,8 +324,7 @@ impl Lane {
             return self.posts.ready_at().or(Some(now));
         }
         let (_, edit, pending) = self.next(now, is_edit)?;
-        let method = if edit { &self.edits } else { &self.posts };
-        method.ready_at().max(self.retry_at).or(Some(pending.since))
+        self.method(edit).ready_at().max(self.retry_at).or(Some(pending.since))
     }
 
     pub(super) fn health(&self, now: Instant) -> Health {

@@ -209,7 +209,7 @@ impl BodyWatch {
         }
         let recorder = self.watched.recorder();
         let by_end = recorder.rules.measure == Measure::EndOfBody && self.nature == Nature::Body;
-        let slow = by_end && (self.head_was_slow || self.is_slow());
+        let slow = by_end && (self.head_was_slow || self.watched.is_slow());
         if slow {
             self.watched.observe(&Finding {
                 status: Some(self.status),
@@ -218,11 +218,6 @@ impl BodyWatch {
                 ..Finding::new(Kind::Slow)
             });
         }
-    }
-
-    fn is_slow(&self) -> bool {
-        let elapsed = self.watched.elapsed();
-        self.watched.slot().is_some_and(|slot| self.watched.recorder().is_slow(slot, elapsed))
     }
 
     fn failed(&mut self, error: &dyn Display) {

@@ -204,7 +204,7 @@ fn judge_head<B: Body>(response: Response<B>, mut watched: Watched) -> Response<
         let found =
             Finding { status: Some(status), outcome, reason: behind, ..Finding::new(Kind::Failed) };
         watched.observe(&found);
-    } else if !ends_late && was_slow(&watched) {
+    } else if !ends_late && watched.is_slow() {
         let status = Some(grpc.map_or(Status::Http(code), Status::Grpc));
         watched.observe(&Finding { status, ..Finding::new(Kind::Slow) });
     }
@@ -214,14 +214,10 @@ fn judge_head<B: Body>(response: Response<B>, mut watched: Watched) -> Response<
         let exact = quietly(|| response.body().size_hint().exact()).flatten();
         let expected = exact.or_else(|| classify::content_length(response.headers()));
         let judged = verdict != Verdict::Default || grpc.is_some();
-        let slow = ends_late && was_slow(&watched);
+        let slow = ends_late && watched.is_slow();
         BodyWatch::new(watched, nature, judged, Status::Http(code), expected).head_was_slow(slow)
     };
     response.map(|body| ResponseBody::watched(body, watch))
-}
-
-fn was_slow(watched: &Watched) -> bool {
-    watched.slot().is_some_and(|slot| watched.recorder().is_slow(slot, watched.elapsed()))
 }
 
 fn verdict<B>(watched: &Watched, response: Response<B>) -> (Verdict, Response<B>) {

@@ -74,6 +74,12 @@ impl Watched {
             .unwrap_or_default()
     }
 
+    /// Whether it has taken so long by now that it is slow on its route.
+    pub(super) fn is_slow(&self) -> bool {
+        let elapsed = self.elapsed();
+        self.slot().is_some_and(|slot| self.recorder.is_slow(slot, elapsed))
+    }
+
     /// Counts what was found.
     pub(super) fn observe(&mut self, found: &Finding<'_>) {
         let now = self.recorder.now();
