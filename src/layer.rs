@@ -55,6 +55,8 @@ impl SlackAlertLayer {
             identity: config.identity,
             http: config.http,
             destinations: config.destinations,
+            silences: Arc::default(),
+            seed: config.seed,
         });
         // Services keep the thread alive, not knowing what they hold.
         let recorder = Recorder::new(config.rules, handoff, Arc::clone(&control) as _);

@@ -148,8 +148,8 @@ pub use delivery::{
 };
 pub use handoff::{DestinationState, DestinationStats, Stats};
 pub use incident::{
-    IncidentId, IncidentPolicy, IncidentView, Matcher, MessageRef, Moment, ReplicaId, Shared,
-    Totals, ViewRow,
+    Broadcast, Ending, IncidentId, IncidentPolicy, IncidentView, Matcher, Mention, MentionRule,
+    MessageRef, Moment, ReplicaId, Shared, Silence, Totals, ViewRow,
 };
 pub use layer::SlackAlertLayer;
 pub use observation::{

@@ -39,6 +39,7 @@ pub struct AlertConfig {
     pub(crate) http: HttpSettings,
     pub(crate) destinations: Vec<DestinationSetup>,
     pub(crate) clock: Clock,
+    pub(crate) seed: u64,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -67,6 +68,8 @@ impl AlertConfig {
     /// | `SLACK_ALERT_SERVICE`, `_ENVIRONMENT`, `_RELEASE` | who speaks |
     /// | `SLACK_ALERT_SLOW_AFTER`, `_CANCELLED_AFTER`, `_CLOSE_AFTER` | durations such as `500ms`, `2s`, `1m` |
     /// | `SLACK_ALERT_IGNORE_PATHS` | paths, separated by commas |
+    /// | `SLACK_ALERT_MENTION` | who is mentioned for which kind: `panicked=S024BE7LH,failed=here` |
+    /// | `SLACK_ALERT_REPLICAS` | how many replicas share the channel |
     /// | `SLACK_ALERT_DRY_RUN` | `true`: write messages to the log instead |
     /// | `SLACK_ALERT_ENABLED` | `false`: watch nothing |
     ///
@@ -95,6 +98,7 @@ impl AlertConfig {
             http: HttpSettings::default(),
             destinations: Vec::new(),
             clock: Clock::default(),
+            seed: 0,
             warnings: Vec::new(),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::response::Parts;
 
-use crate::incident::{IncidentPolicy, TellAfter};
+use crate::incident::{IncidentPolicy, Mention, MentionRule, TellAfter};
 use crate::observation::{Clock, Kind, PathCapture, QueryCapture, RequestHead, RequestInfo};
 use crate::service::{Callback, Measure, PanicPolicy, Probes, Rules, Verdict};
 use crate::slack::HttpSettings;
@@ -33,6 +33,7 @@ pub struct AlertConfigBuilder {
     pub(super) routes: Vec<(String, RouteConfig)>,
     pub(super) http: HttpSettings,
     pub(super) clock: Clock,
+    pub(super) seed: u64,
     pub(super) faults: Vec<ConfigFault>,
     pub(super) warnings: Vec<String>,
 }
@@ -54,6 +55,7 @@ impl AlertConfigBuilder {
             routes: Vec::new(),
             http: HttpSettings::default(),
             clock: Clock::default(),
+            seed: fastrand::u64(..),
             faults: Vec::new(),
             warnings: Vec::new(),
         }
@@ -231,11 +233,47 @@ impl AlertConfigBuilder {
         self
     }
 
-    /// The numbers by which incidents are told. Keeps what `tell_after` set.
+    /// The numbers by which incidents are told. Keeps what `tell_after`,
+    /// `mention` and `replicas` set.
     pub fn policy(mut self, policy: IncidentPolicy) -> Self {
-        let tell_after = std::mem::take(&mut self.policy.tell_after);
-        self.policy = policy;
-        self.policy.tell_after.extend(tell_after);
+        let before = std::mem::replace(&mut self.policy, policy);
+        self.policy.tell_after = before.tell_after;
+        self.policy.mentions = before.mentions;
+        self.policy.mention_environments = before.mention_environments;
+        self.policy.replicas = before.replicas;
+        self
+    }
+
+    /// Mentions somebody with the first message of an incident of this kind, in
+    /// [`mention_environments`](AlertConfigBuilder::mention_environments). Once
+    /// per incident, and the same one at most once in 30 minutes unless it gets
+    /// worse.
+    pub fn mention(self, kind: Kind, mention: Mention) -> Self {
+        self.mention_when(MentionRule::new(mention).kind(kind))
+    }
+
+    /// Mentions somebody by more than the kind: by route and count as well.
+    pub fn mention_when(mut self, rule: MentionRule) -> Self {
+        self.policy.mentions.push(rule);
+        self
+    }
+
+    /// In which environments anybody is mentioned. Default: `production` and
+    /// `prod`.
+    pub fn mention_environments<I>(mut self, names: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.policy.mention_environments = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How many replicas of the service share the channel, from 1 to 10,000:
+    /// each takes its part of the pace and the budget, and names its instance
+    /// in every headline. Default: 1.
+    pub fn replicas(mut self, replicas: u32) -> Self {
+        self.policy.replicas = replicas;
         self
     }
 
@@ -292,6 +330,15 @@ impl AlertConfigBuilder {
         self
     }
 
+    /// Feeds every choice that is left to chance, for simulations. Default: a
+    /// different one each time.
+    #[cfg(any(test, feature = "test-util"))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
     /// Checks everything.
     ///
     /// # Errors
@@ -308,6 +355,7 @@ impl AlertConfigBuilder {
         self.take_statuses(&mut faults);
         self.take_routes(&mut faults);
         self.check_policy(&mut faults);
+        self.warn_of_mentions(&identity);
         ConfigError::of(faults)?;
         let disabled = match self.disabled {
             _ if !self.enabled => Some(Disabled::ByChoice),
@@ -324,6 +372,7 @@ impl AlertConfigBuilder {
             http: self.http,
             destinations,
             clock: self.clock,
+            seed: self.seed,
             warnings: self.warnings,
         })
     }

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::incident::{Mention, MentionRule};
+use crate::observation::Kind;
+
 use super::disabled::Disabled;
 use super::{AlertConfigBuilder, ConfigFault, Destination};
 
 const PREFIX: &str = "SLACK_ALERT_";
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 15] = [
     "WEBHOOK_URL",
     "BOT_TOKEN",
     "CHANNEL",
@@ -19,6 +22,8 @@ const KNOWN: [&str; 13] = [
     "CANCELLED_AFTER",
     "CLOSE_AFTER",
     "IGNORE_PATHS",
+    "MENTION",
+    "REPLICAS",
     "DRY_RUN",
     "ENABLED",
 ];
@@ -126,8 +131,35 @@ impl Reader {
                 }
             }
         }
+        if let Some(replicas) = self.get("REPLICAS") {
+            match replicas.parse() {
+                Ok(replicas) => self.builder.policy.replicas = replicas,
+                Err(_) => self.fault("REPLICAS", "must be a number from 1 to 10000"),
+            }
+        }
+        self.mentions();
         if let Some(enabled) = self.flag("ENABLED") {
             self.builder.enabled = enabled;
+        }
+    }
+
+    /// `panicked=S024BE7LH,failed=here`.
+    fn mentions(&mut self) {
+        let Some(rules) = self.get("MENTION") else { return };
+        for rule in rules.split(',').map(str::trim).filter(|rule| !rule.is_empty()) {
+            let (kind, who) = rule.split_once('=').unwrap_or((rule, ""));
+            let kind = Kind::ALL.into_iter().find(|known| known.as_str() == kind.trim());
+            match (kind, who.trim().parse::<Mention>()) {
+                (Some(kind), Ok(mention)) => {
+                    self.builder.policy.mentions.push(MentionRule::new(mention).kind(kind));
+                }
+                (None, _) => {
+                    let known = Kind::ALL.map(Kind::as_str).join(", ");
+                    let shown: String = rule.chars().take(80).collect();
+                    self.fault("MENTION", format!("needs kind=who, a kind of {known}: {shown:?}"));
+                }
+                (_, Err(problem)) => self.fault("MENTION", problem),
+            }
         }
     }
 

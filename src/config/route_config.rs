@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::incident::TellAfter;
+use crate::incident::{Mention, MentionRule, TellAfter};
 use crate::observation::Kind;
 use crate::service::RouteRules;
 
@@ -12,6 +12,7 @@ use crate::service::RouteRules;
 pub struct RouteConfig {
     pub(super) rules: RouteRules,
     pub(super) tell_after: Vec<TellAfter>,
+    pub(super) mentions: Vec<MentionRule>,
 }
 
 impl RouteConfig {
@@ -41,6 +42,14 @@ impl RouteConfig {
     #[must_use]
     pub fn hide_path(mut self) -> Self {
         self.rules.hide_path = true;
+        self
+    }
+
+    /// As [`AlertConfigBuilder::mention`](crate::AlertConfigBuilder::mention),
+    /// on this route.
+    #[must_use]
+    pub fn mention(mut self, kind: Kind, mention: Mention) -> Self {
+        self.mentions.push(MentionRule::new(mention).kind(kind));
         self
     }
 

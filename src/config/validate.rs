@@ -14,7 +14,6 @@ use super::{AlertConfigBuilder, ConfigFault};
 /// Names and values shown in every message are at most so long.
 const MAX_NAME: usize = 64;
 const MAX_HEADERS: usize = 8;
-const MAX_COUNT: u64 = 1_000_000;
 
 const HAS_HTTP: bool = cfg!(feature = "__http");
 
@@ -118,6 +117,9 @@ impl AlertConfigBuilder {
             check_positive(&setting("cancelled_after"), config.rules.cancelled_after, faults);
             // The last call for a route stands.
             self.policy.tell_after.retain(|rule| rule.route.as_ref() != Some(&template));
+            for rule in config.mentions {
+                self.policy.mentions.push(rule.route(template.clone()));
+            }
             for rule in config.tell_after {
                 let route = Some(template.clone());
                 self.policy.tell_after.push(TellAfter { route, ..rule });
@@ -127,15 +129,23 @@ impl AlertConfigBuilder {
     }
 
     pub(super) fn check_policy(&self, faults: &mut Vec<ConfigFault>) {
-        check_positive("close_after", Some(self.policy.close_after), faults);
-        if self.policy.digests.is_empty() || self.policy.digests.iter().any(Duration::is_zero) {
-            faults.push(ConfigFault::new("digests", "must have at least one step, none of zero"));
-        }
-        for rule in &self.policy.tell_after {
-            if !(1..=MAX_COUNT).contains(&rule.count) {
-                faults.push(ConfigFault::new("tell_after", "must count from 1 to 1 000 000"));
-            }
-            check_positive("tell_after window", Some(rule.window), faults);
+        let found = self.policy.faults().into_iter();
+        faults.extend(found.map(|(setting, problem)| ConfigFault::new(setting, problem)));
+    }
+
+    /// Somebody who is never mentioned should know.
+    pub(super) fn warn_of_mentions(&mut self, identity: &Identity) {
+        let environments = &self.policy.mention_environments;
+        let here = identity.environment();
+        let is_inert = !here.is_some_and(|here| environments.iter().any(|known| known == here));
+        if !self.policy.mentions.is_empty() && is_inert {
+            let here =
+                here.map_or("no environment is set".to_owned(), |here| format!("this is {here:?}"));
+            self.warnings.push(format!(
+                "nobody will be mentioned: {here}, and mentions are for {}; see \
+                 mention_environments",
+                environments.join(", ")
+            ));
         }
     }
 }
@@ -213,7 +223,7 @@ mod tests {
             "header",
             "failure_statuses",
             "route(\"/a\") slow_after",
-            "digests",
+            "policy.digests",
             "tell_after",
             "tell_after window",
         ];

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::incident::{Action, Subject, Urgency};
+use crate::incident::{Action, IncidentPolicy, Manner, Subject, Urgency};
 use crate::observation::later;
 
 use super::error::Class;
@@ -29,6 +29,9 @@ pub(super) struct Lane {
     circuit: Option<Instant>,
     /// A probe went well, and nothing has been delivered since.
     half_open: bool,
+    /// It is not known whether a post arrived, nor whether its repeat did: no
+    /// third one before the destination is known to answer.
+    in_doubt: bool,
     failing_since: Option<Instant>,
     /// Test messages that somebody waits for.
     tests: u32,
@@ -52,8 +55,8 @@ struct Pending {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Busy {
-    /// Sending about this subject, as a post or an edit.
-    Sending(Subject, bool),
+    /// Sending about this subject.
+    Sending(Subject, Manner),
     Testing,
     Probing,
 }
@@ -62,13 +65,7 @@ enum Busy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dispatch {
     /// Render the subject and deliver it.
-    Send {
-        subject: Subject,
-        form: Form,
-        maybe_repeat: bool,
-        /// For how long nothing could be delivered, if that is worth a word.
-        outage: Option<Duration>,
-    },
+    Send { subject: Subject, form: Form, maybe_repeat: bool },
     /// Deliver a test message.
     Test,
     /// Find out whether the destination works again.
@@ -97,18 +94,28 @@ pub(crate) enum Health {
 }
 
 impl Lane {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(policy: &IncidentPolicy) -> Self {
+        let replicas = policy.replicas.max(1);
+        let posts = Pace::new(
+            policy.posts_every.saturating_mul(replicas),
+            policy.share(policy.posts_burst, 1),
+        );
+        // A quarter of a minute's edits at once, the rest one by one.
+        let edits = policy.share(policy.edits_per_minute, 1);
+        let burst = (edits / 4).max(1);
+        let rest = edits.saturating_sub(burst).max(1);
+        let edits = Pace::new(Duration::from_secs(60) / rest, burst);
         Lane {
             pending: BTreeMap::new(),
             arrivals: 0,
             busy: None,
-            posts: Method { pace: Pace::new(Duration::from_secs(1), 3), paused_until: None },
-            // 40 a minute, 10 of them at once: Slack allows 50 for the whole workspace.
-            edits: Method { pace: Pace::new(Duration::from_secs(2), 10), paused_until: None },
+            posts: Method { pace: posts, paused_until: None },
+            edits: Method { pace: edits, paused_until: None },
             backoff: Backoff::default(),
             retry_at: None,
             circuit: None,
             half_open: false,
+            in_doubt: false,
             failing_since: None,
             tests: 0,
         }
@@ -130,12 +137,11 @@ impl Lane {
             });
     }
 
-    /// What to do now, if anything. `is_edit` says whether a subject would be
-    /// told by an edit.
+    /// What to do now, if anything. `manner` says how a subject would be told.
     pub(super) fn poll(
         &mut self,
         now: Instant,
-        is_edit: impl Fn(Subject) -> bool,
+        manner: impl Fn(Subject) -> Manner,
     ) -> Option<Dispatch> {
         if self.busy.is_some() {
             return None;
@@ -156,18 +162,17 @@ impl Lane {
         if self.retry_at.is_some_and(|at| now < at) {
             return None;
         }
-        let (subject, edit, pending) = self.next(now, is_edit)?;
-        if !self.method(edit).is_ready(now) {
+        let (subject, manner, pending) = self.next(now, manner)?;
+        if !self.method(manner).is_ready(now) {
             return None;
         }
-        self.busy = Some(Busy::Sending(subject, edit));
-        let failing = self.failing_since.map(|since| now.saturating_duration_since(since));
-        Some(Dispatch::Send {
-            subject,
-            form: pending.form,
-            maybe_repeat: pending.maybe_repeat,
-            outage: failing.filter(|failing| *failing >= LATE_AFTER),
-        })
+        if self.in_doubt && manner != Manner::Edit {
+            self.busy = Some(Busy::Probing);
+            return Some(Dispatch::Probe);
+        }
+        self.busy = Some(Busy::Sending(subject, manner));
+        let (form, maybe_repeat) = (pending.form, pending.maybe_repeat);
+        Some(Dispatch::Send { subject, form, maybe_repeat })
     }
 
     /// The last words before first ones, first ones before more of the same,
@@ -176,15 +181,14 @@ impl Lane {
     fn next(
         &self,
         now: Instant,
-        is_edit: impl Fn(Subject) -> bool,
-    ) -> Option<(Subject, bool, Pending)> {
-        let candidates = self.pending.iter().map(|(subject, pending)| {
-            let edit = is_edit(*subject);
-            (*subject, edit, *pending)
-        });
-        candidates.min_by_key(|(_, edit, pending)| {
-            let not_before = self.method(*edit).ready_at().filter(|ready| *ready > now);
-            (not_before, pending.urgency, *edit, pending.arrival)
+        manner: impl Fn(Subject) -> Manner,
+    ) -> Option<(Subject, Manner, Pending)> {
+        let candidates = self.pending.iter();
+        let candidates =
+            candidates.map(|(subject, pending)| (*subject, manner(*subject), *pending));
+        candidates.min_by_key(|(_, manner, pending)| {
+            let not_before = self.method(*manner).ready_at().filter(|ready| *ready > now);
+            (not_before, pending.urgency, *manner == Manner::Edit, pending.arrival)
         })
     }
 
@@ -201,11 +205,12 @@ impl Lane {
         result: Result<(), &DeliveryError>,
         random: f64,
     ) -> Resolution {
-        let (subject, edit) = match self.busy.take() {
-            Some(Busy::Sending(subject, edit)) => (Some(subject), edit),
-            _ => (None, false),
+        let (subject, manner) = match self.busy.take() {
+            Some(Busy::Sending(subject, manner)) => (Some(subject), manner),
+            _ => (None, Manner::Post),
         };
-        let method = if edit { &mut self.edits } else { &mut self.posts };
+        let is_edit = manner == Manner::Edit;
+        let method = if is_edit { &mut self.edits } else { &mut self.posts };
         method.pace.ended(now);
         let Err(error) = result else {
             self.recovered();
@@ -221,9 +226,11 @@ impl Lane {
                 self.failing_since.get_or_insert(now);
             }
             Class::Transient | Class::UnknownOutcome => {
-                if error.class() == Class::UnknownOutcome {
+                // An edit can't be there twice.
+                if error.class() == Class::UnknownOutcome && !is_edit {
                     if let Some(entry) = self.entry(subject) {
-                        entry.maybe_repeat = true;
+                        let repeated = std::mem::replace(&mut entry.maybe_repeat, true);
+                        self.in_doubt |= repeated;
                     }
                 }
                 self.failing_since.get_or_insert(now);
@@ -233,7 +240,7 @@ impl Lane {
                 self.failing_since.get_or_insert(now);
                 self.circuit = Some(later(now, PROBE_EVERY));
             }
-            Class::StaleRef if edit => {
+            Class::StaleRef if manner != Manner::Post => {
                 self.recovered();
                 self.forget(subject);
                 return Resolution::Stale;
@@ -253,9 +260,9 @@ impl Lane {
         Resolution::Again
     }
 
-    /// How a kind of call fares: edits, or posts.
-    fn method(&self, edit: bool) -> &Method {
-        if edit { &self.edits } else { &self.posts }
+    /// How a kind of call fares: edits, or posts and replies.
+    fn method(&self, manner: Manner) -> &Method {
+        if manner == Manner::Edit { &self.edits } else { &self.posts }
     }
 
     fn forget(&mut self, subject: Option<Subject>) {
@@ -277,20 +284,27 @@ impl Lane {
     pub(super) fn can_progress_by(
         &self,
         deadline: Instant,
-        is_edit: impl Fn(Subject) -> bool,
+        manner: impl Fn(Subject) -> Manner,
     ) -> bool {
         if self.busy.is_some() {
             return true;
         }
         let waits_for =
-            |subject: &Subject| self.method(is_edit(*subject)).ready_at().max(self.retry_at);
+            |subject: &Subject| self.method(manner(*subject)).ready_at().max(self.retry_at);
         self.circuit.is_none()
             && self.pending.keys().any(|subject| waits_for(subject).is_none_or(|at| at < deadline))
     }
 
     /// A probe came to an end.
-    pub(super) fn probed(&mut self, now: Instant, works: bool) {
+    pub(super) fn probed(&mut self, now: Instant, works: bool, random: f64) {
         self.busy = None;
+        if self.circuit.is_none() {
+            self.in_doubt = !works;
+            if !works {
+                self.retry_at = Some(later(now, self.backoff.failed(random)));
+            }
+            return;
+        }
         if works {
             // Only a delivery proves that messages arrive.
             self.circuit = None;
@@ -305,6 +319,7 @@ impl Lane {
         self.retry_at = None;
         self.circuit = None;
         self.half_open = false;
+        self.in_doubt = false;
         self.failing_since = None;
     }
 
@@ -312,7 +327,7 @@ impl Lane {
     pub(super) fn deadline(
         &self,
         now: Instant,
-        is_edit: impl Fn(Subject) -> bool,
+        manner: impl Fn(Subject) -> Manner,
     ) -> Option<Instant> {
         if self.busy.is_some() {
             return None;
@@ -323,8 +338,8 @@ impl Lane {
         if self.tests > 0 {
             return self.posts.ready_at().or(Some(now));
         }
-        let (_, edit, pending) = self.next(now, is_edit)?;
-        self.method(edit).ready_at().max(self.retry_at).or(Some(pending.since))
+        let (_, manner, pending) = self.next(now, manner)?;
+        self.method(manner).ready_at().max(self.retry_at).or(Some(pending.since))
     }
 
     pub(super) fn health(&self, now: Instant) -> Health {
@@ -347,6 +362,11 @@ impl Lane {
             || self.failing_since.is_some_and(|since| now >= later(since, LATE_AFTER))
     }
 
+    /// Since when nothing could be delivered, if that is worth a word.
+    pub(super) fn outage(&self, now: Instant) -> Option<Instant> {
+        self.failing_since.filter(|since| now >= later(*since, LATE_AFTER))
+    }
+
     /// Whether the last attempt failed.
     pub(super) fn is_failing(&self) -> bool {
         self.failing_since.is_some()
@@ -361,6 +381,11 @@ impl Lane {
     pub(super) fn oldest(&self, now: Instant) -> Duration {
         let waits = |pending: &Pending| now.saturating_duration_since(pending.since);
         self.pending.values().map(waits).max().unwrap_or_default()
+    }
+
+    #[cfg(any(test, feature = "test-util"))]
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.is_some()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -391,11 +416,12 @@ mod tests {
         Action { destination: 0, subject: subject(n), urgency }
     }
 
-    const POST: fn(Subject) -> bool = |_| false;
-    const EDIT: fn(Subject) -> bool = |_| true;
+    const POST: fn(Subject) -> Manner = |_| Manner::Post;
+    const REPLY: fn(Subject) -> Manner = |_| Manner::Reply;
+    const EDIT: fn(Subject) -> Manner = |_| Manner::Edit;
 
-    fn sent(lane: &mut Lane, now: Instant, is_edit: fn(Subject) -> bool) -> Option<Subject> {
-        match lane.poll(now, is_edit)? {
+    fn sent(lane: &mut Lane, now: Instant, manner: fn(Subject) -> Manner) -> Option<Subject> {
+        match lane.poll(now, manner)? {
             Dispatch::Send { subject, .. } => Some(subject),
             Dispatch::Probe | Dispatch::Test => None,
         }
@@ -407,7 +433,7 @@ mod tests {
 
     #[test]
     fn one_at_a_time_last_words_first_and_one_entry_per_subject() {
-        let (mut lane, now) = (Lane::new(), Instant::now());
+        let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
         lane.push(now, action(1, Urgency::Progress));
         lane.push(now, action(2, Urgency::First));
         lane.push(now, action(2, Urgency::First));
@@ -422,7 +448,7 @@ mod tests {
 
     #[test]
     fn posts_keep_their_pace_and_edits_their_own() {
-        let (mut lane, now) = (Lane::new(), Instant::now());
+        let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
         for n in 0..4 {
             lane.push(now, action(n, Urgency::First));
         }
@@ -447,7 +473,7 @@ mod tests {
 
     #[test]
     fn a_429_pauses_its_method_and_no_other() {
-        let (mut lane, now) = (Lane::new(), Instant::now());
+        let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
         lane.push(now, action(1, Urgency::First));
         sent(&mut lane, now, POST).unwrap();
         let limited = DeliveryError::rate_limited(Some(seconds(5)));
@@ -463,7 +489,7 @@ mod tests {
     #[test]
     fn a_429_never_pauses_longer_than_15_minutes_and_30_seconds_by_default() {
         for (asked, paused) in [(Some(seconds(3600)), 900), (None, 30), (Some(seconds(0)), 0)] {
-            let (mut lane, now) = (Lane::new(), Instant::now());
+            let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
             lane.push(now, action(1, Urgency::First));
             sent(&mut lane, now, POST).unwrap();
             lane.done(now, Err(&DeliveryError::rate_limited(asked)), 0.0);
@@ -476,7 +502,7 @@ mod tests {
 
     #[test]
     fn transient_faults_back_off_and_unknown_ones_say_so() {
-        let (mut lane, now) = (Lane::new(), Instant::now());
+        let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
         lane.push(now, action(1, Urgency::First));
         sent(&mut lane, now, POST).unwrap();
         lane.done(now, Err(&DeliveryError::transient()), 1.0);
@@ -495,7 +521,7 @@ mod tests {
 
     #[test]
     fn refused_once_is_plain_text_refused_twice_is_dropped() {
-        let (mut lane, now) = (Lane::new(), Instant::now());
+        let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
         lane.push(now, action(1, Urgency::First));
         assert!(matches!(lane.poll(now, POST), Some(Dispatch::Send { form: Form::Full, .. })));
         assert_eq!(lane.done(now, Err(&DeliveryError::refused()), 0.0), Resolution::Again);
@@ -506,7 +532,7 @@ mod tests {
 
     #[test]
     fn revoked_opens_the_circuit_until_a_probe_works() {
-        let (mut lane, now) = (Lane::new(), Instant::now());
+        let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
         lane.push(now, action(1, Urgency::First));
         sent(&mut lane, now, POST).unwrap();
         lane.done(now, Err(&DeliveryError::revoked()), 0.0);
@@ -514,10 +540,10 @@ mod tests {
         assert!(lane.is_down(now));
         assert_eq!(lane.poll(now + seconds(599), POST), None);
         assert_eq!(lane.poll(now + seconds(600), POST), Some(Dispatch::Probe));
-        lane.probed(now + seconds(600), false);
+        lane.probed(now + seconds(600), false, 0.0);
         assert_eq!(lane.poll(now + seconds(601), POST), None);
         assert_eq!(lane.poll(now + seconds(1200), POST), Some(Dispatch::Probe));
-        lane.probed(now + seconds(1200), true);
+        lane.probed(now + seconds(1200), true, 0.0);
         // A probe proves little: the fallback speaks on until a delivery.
         assert!(lane.is_down(now + seconds(1200)));
         // What waited is still there, in its latest state.
@@ -526,7 +552,7 @@ mod tests {
 
     #[test]
     fn a_stale_reference_goes_back_to_the_engine() {
-        let (mut lane, now) = (Lane::new(), Instant::now());
+        let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
         lane.push(now, action(1, Urgency::Progress));
         sent(&mut lane, now, EDIT).unwrap();
         assert_eq!(lane.done(now, Err(&DeliveryError::stale_ref()), 0.0), Resolution::Stale);
@@ -535,7 +561,7 @@ mod tests {
 
     #[test]
     fn a_stale_reference_on_a_post_is_a_refusal() {
-        let (mut lane, now) = (Lane::new(), Instant::now());
+        let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
         lane.push(now, action(1, Urgency::First));
         sent(&mut lane, now, POST).unwrap();
         assert_eq!(lane.done(now, Err(&DeliveryError::stale_ref()), 0.0), Resolution::Again);
@@ -546,15 +572,15 @@ mod tests {
 
     #[test]
     fn last_words_and_posts_go_before_edits_whenever_both_could_go() {
-        let (mut lane, now) = (Lane::new(), Instant::now());
+        let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
         lane.push(now, action(0, Urgency::First));
         sent(&mut lane, now, POST).unwrap();
         lane.done(now, Ok(()), 0.0);
         let now = now + seconds(10);
         lane.push(now, action(1, Urgency::Progress));
         lane.push(now, action(2, Urgency::Last));
-        let is_edit = |subject_: Subject| subject_ == subject(1);
-        let Some(Dispatch::Send { subject: first, .. }) = lane.poll(now, is_edit) else {
+        let manner = |about: Subject| if about == subject(1) { Manner::Edit } else { Manner::Post };
+        let Some(Dispatch::Send { subject: first, .. }) = lane.poll(now, manner) else {
             panic!("something to send");
         };
         assert_eq!(first, subject(2));
@@ -562,7 +588,7 @@ mod tests {
 
     #[test]
     fn test_messages_keep_the_pace() {
-        let (mut lane, now) = (Lane::new(), Instant::now());
+        let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
         (0..5).for_each(|_| lane.ask_test());
         for _ in 0..3 {
             assert_eq!(lane.poll(now, POST), Some(Dispatch::Test));
@@ -574,25 +600,105 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_told_with_the_first_message_after_it() {
-        let (mut lane, now) = (Lane::new(), Instant::now());
+    fn an_outage_counts_from_the_first_failure() {
+        let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
         lane.push(now, action(1, Urgency::First));
         sent(&mut lane, now, POST).unwrap();
         lane.done(now, Err(&DeliveryError::transient()), 0.0);
+        assert_eq!(lane.outage(now + seconds(59)), None);
+        assert_eq!(lane.outage(now + seconds(60)), Some(now));
+        lane.push(now, action(2, Urgency::Outage));
         let later = now + seconds(600);
-        let outage = |dispatch| match dispatch {
-            Some(Dispatch::Send { outage, .. }) => outage,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(outage(lane.poll(later, POST)), Some(seconds(600)));
+        assert_eq!(sent(&mut lane, later, POST), Some(subject(2)));
         lane.done(later, Ok(()), 0.0);
-        lane.push(later, action(2, Urgency::First));
-        assert_eq!(outage(lane.poll(later, POST)), None);
+        assert_eq!(lane.outage(later), None);
+    }
+
+    #[test]
+    fn a_post_of_unknown_outcome_is_repeated_once_and_then_only_when_somebody_answers() {
+        let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
+        lane.push(now, action(1, Urgency::First));
+        let unknown = DeliveryError::unknown_outcome();
+        let mut posts = 0;
+        let mut at = now;
+        // An hour of silence from the other side.
+        for second in 0..3600 {
+            at = now + seconds(second);
+            match lane.poll(at, POST) {
+                Some(Dispatch::Send { maybe_repeat, .. }) => {
+                    assert_eq!(maybe_repeat, posts > 0);
+                    posts += 1;
+                    lane.done(at, Err(&unknown), 1.0);
+                }
+                Some(Dispatch::Probe) => lane.probed(at, false, 1.0),
+                Some(Dispatch::Test) => unreachable!(),
+                None => {}
+            }
+        }
+        assert_eq!(posts, 2);
+        // It answers again: once more, said to be possibly a repeat.
+        let at = at + seconds(61);
+        assert_eq!(lane.poll(at, POST), Some(Dispatch::Probe));
+        lane.probed(at, true, 1.0);
+        let again = lane.poll(at, POST);
+        assert!(matches!(again, Some(Dispatch::Send { maybe_repeat: true, .. })), "{again:?}");
+        lane.done(at, Ok(()), 0.0);
+        lane.push(at, action(2, Urgency::First));
+        assert!(matches!(lane.poll(at, POST), Some(Dispatch::Send { maybe_repeat: false, .. })));
+    }
+
+    #[test]
+    fn an_edit_of_unknown_outcome_is_simply_repeated() {
+        let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
+        lane.push(now, action(1, Urgency::Progress));
+        for n in 0..5 {
+            let at = now + seconds(100 * n);
+            let sent = lane.poll(at, EDIT);
+            assert!(matches!(sent, Some(Dispatch::Send { maybe_repeat: false, .. })), "{sent:?}");
+            lane.done(at, Err(&DeliveryError::unknown_outcome()), 1.0);
+        }
+    }
+
+    #[test]
+    fn a_stale_parent_of_a_reply_goes_back_to_the_engine() {
+        let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
+        lane.push(now, action(1, Urgency::First));
+        sent(&mut lane, now, REPLY).unwrap();
+        assert_eq!(lane.done(now, Err(&DeliveryError::stale_ref()), 0.0), Resolution::Stale);
+    }
+
+    #[test]
+    fn replicas_share_the_pace() {
+        let policy = IncidentPolicy { replicas: 4, ..IncidentPolicy::default() };
+        let (mut lane, now) = (Lane::new(&policy), Instant::now());
+        for n in 0..20 {
+            lane.push(now, action(n, Urgency::First));
+        }
+        let (mut posts, mut edits) = (0, 0);
+        for second in 0..60 {
+            let at = now + seconds(second);
+            while lane.poll(at, POST).is_some() {
+                lane.done(at, Ok(()), 0.0);
+                posts += 1;
+            }
+        }
+        for n in 0..20 {
+            lane.push(now, action(n, Urgency::Progress));
+        }
+        for second in 60..120 {
+            let at = now + seconds(second);
+            while lane.poll(at, EDIT).is_some() {
+                lane.done(at, Ok(()), 0.0);
+                edits += 1;
+            }
+        }
+        assert!((14..=16).contains(&posts), "{posts}");
+        assert!((9..=10).contains(&edits), "{edits}");
     }
 
     #[test]
     fn hopeless_before_a_deadline_is_known_at_once() {
-        let (mut lane, now) = (Lane::new(), Instant::now());
+        let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
         lane.push(now, action(1, Urgency::First));
         assert!(lane.can_progress_by(now + seconds(5), POST));
         sent(&mut lane, now, POST).unwrap();

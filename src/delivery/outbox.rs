@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::incident::{Action, DestinationIndex, Subject};
+use crate::incident::{Action, DestinationIndex, IncidentPolicy, Manner, Subject};
 
 use super::DeliveryError;
 use super::lane::{Dispatch, Health, LATE_AFTER, Lane, Resolution};
@@ -17,9 +17,9 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new(destinations: usize, seed: u64) -> Self {
+    pub(crate) fn new(destinations: usize, policy: &IncidentPolicy, seed: u64) -> Self {
         Outbox {
-            lanes: (0..destinations).map(|_| Lane::new()).collect(),
+            lanes: (0..destinations).map(|_| Lane::new(policy)).collect(),
             random: fastrand::Rng::with_seed(seed),
         }
     }
@@ -36,9 +36,9 @@ impl Outbox {
         &mut self,
         now: Instant,
         destination: DestinationIndex,
-        is_edit: impl Fn(Subject) -> bool,
+        manner: impl Fn(Subject) -> Manner,
     ) -> Option<Dispatch> {
-        self.lanes.get_mut(destination)?.poll(now, is_edit)
+        self.lanes.get_mut(destination)?.poll(now, manner)
     }
 
     /// There was nothing to say about a subject after all.
@@ -74,16 +74,17 @@ impl Outbox {
         &self,
         destination: DestinationIndex,
         deadline: Instant,
-        is_edit: impl Fn(Subject) -> bool,
+        manner: impl Fn(Subject) -> Manner,
     ) -> bool {
         let lane = self.lanes.get(destination);
-        lane.is_some_and(|lane| lane.can_progress_by(deadline, is_edit))
+        lane.is_some_and(|lane| lane.can_progress_by(deadline, manner))
     }
 
     /// A probe came to an end.
     pub(crate) fn probed(&mut self, now: Instant, destination: DestinationIndex, works: bool) {
+        let random = self.random.f64();
         if let Some(lane) = self.lanes.get_mut(destination) {
-            lane.probed(now, works);
+            lane.probed(now, works, random);
         }
     }
 
@@ -93,11 +94,11 @@ impl Outbox {
         &self,
         now: Instant,
         destination: DestinationIndex,
-        is_edit: impl Fn(Subject) -> bool,
+        manner: impl Fn(Subject) -> Manner,
     ) -> Option<Instant> {
         let lane = self.lanes.get(destination)?;
         let down_at = lane.down_at().filter(|at| *at > now);
-        [lane.deadline(now, is_edit), down_at].into_iter().flatten().min()
+        [lane.deadline(now, manner), down_at].into_iter().flatten().min()
     }
 
     pub(crate) fn health(&self, now: Instant, destination: DestinationIndex) -> Health {
@@ -109,6 +110,11 @@ impl Outbox {
         self.lanes.get(destination).is_some_and(|lane| lane.is_down(now))
     }
 
+    /// Since when nothing could be delivered, if that is worth a word.
+    pub(crate) fn outage(&self, now: Instant, destination: DestinationIndex) -> Option<Instant> {
+        self.lanes.get(destination)?.outage(now)
+    }
+
     /// Whether the last attempt at this destination failed.
     pub(crate) fn is_failing(&self, destination: DestinationIndex) -> bool {
         self.lanes.get(destination).is_some_and(Lane::is_failing)
@@ -118,6 +124,12 @@ impl Outbox {
     pub(crate) fn late(&self, now: Instant, destination: DestinationIndex) -> Option<Duration> {
         let oldest = self.lanes.get(destination)?.oldest(now);
         (oldest >= LATE_AFTER).then_some(oldest)
+    }
+
+    /// Whether an attempt is under way.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn is_busy(&self, destination: DestinationIndex) -> bool {
+        self.lanes.get(destination).is_some_and(Lane::is_busy)
     }
 
     /// Whether nothing waits and nothing is under way.

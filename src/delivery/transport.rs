@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::incident::{IncidentView, MessageRef};
+use crate::incident::{IncidentView, MessageRef, Placement};
 
 use super::DeliveryError;
 
@@ -104,11 +104,18 @@ pub struct Delivery<'a> {
     op: Op<'a>,
     view: &'a IncidentView,
     form: Form,
+    broadcast: bool,
 }
 
 impl<'a> Delivery<'a> {
-    pub(crate) fn new(op: Op<'a>, view: &'a IncidentView, form: Form) -> Self {
-        Delivery { op, view, form }
+    pub(crate) fn new(placement: &'a Placement, view: &'a IncidentView, form: Form) -> Self {
+        let op = match placement {
+            Placement::New => Op::Post,
+            Placement::Edit(message) => Op::Update(message),
+            Placement::Reply { parent, .. } => Op::Reply(parent),
+        };
+        let broadcast = matches!(placement, Placement::Reply { broadcast: true, .. });
+        Delivery { op, view, form, broadcast }
     }
 
     /// What to do.
@@ -127,6 +134,12 @@ impl<'a> Delivery<'a> {
     #[must_use]
     pub fn form(&self) -> Form {
         self.form
+    }
+
+    /// Whether a reply is to be shown to the whole channel as well.
+    #[must_use]
+    pub fn broadcast(&self) -> bool {
+        self.broadcast
     }
 }
 

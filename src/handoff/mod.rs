@@ -7,6 +7,7 @@ mod registry;
 mod slot;
 mod stats;
 mod stripe;
+mod successes;
 mod tally;
 mod unrouted;
 
@@ -20,6 +21,7 @@ pub(crate) use ledger::Ledger;
 pub(crate) use notes::Notes;
 pub(crate) use registry::{Registry, Ticket};
 pub(crate) use slot::Slot;
+pub(crate) use successes::Successes;
 pub(crate) use tally::{Batch, Tally};
 pub(crate) use unrouted::Unrouted;
 
@@ -28,6 +30,7 @@ pub(crate) use unrouted::Unrouted;
 pub(crate) struct Handoff {
     pub(crate) clock: Clock,
     pub(crate) tally: Tally,
+    pub(crate) successes: Successes,
     pub(crate) registry: Registry,
     pub(crate) ledger: Ledger,
     pub(crate) routes: RouteBudget,
@@ -41,6 +44,7 @@ impl Handoff {
         Handoff {
             clock,
             tally: Tally::new(),
+            successes: Successes::new(),
             registry: Registry::new(),
             ledger: Ledger::default(),
             routes: RouteBudget::default(),

@@ -9,13 +9,10 @@ use tokio::sync::Notify;
 
 use crate::observation::lock::{relock, try_relock};
 use crate::observation::{
-    ByRule, Counts, DropReason, Facts, Key, KeyRef, Kind, Rule, Samples, Window,
+    ByRule, Counts, DropReason, Facts, Key, KeyRef, Kind, MAX_KEYS, Rule, Samples, Window,
 };
 
 use super::stripe::Striped;
-
-/// Live keys; what does not fit is counted under one `other` key per kind.
-pub(crate) const MAX_KEYS: usize = 256;
 
 /// What requests count, until our thread takes it.
 ///

@@ -1,13 +1,14 @@
-//! [`Incident`]: a key in trouble, and what each destination knows of it.
+//! [`Incident`]: a key in trouble.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::observation::{Counts, Key, Samples, Time, later};
+use crate::observation::{Counts, Key, Kind, Samples, Time};
 
-use super::{IncidentId, IncidentPolicy, MessageRef};
+use super::IncidentId;
+use super::telling::Telling;
 
-/// A key in trouble.
+/// A key in trouble, or several that are told as one.
 #[derive(Debug)]
 pub(super) struct Incident {
     pub(super) id: IncidentId,
@@ -16,93 +17,134 @@ pub(super) struct Incident {
     pub(super) moved_in: u64,
     pub(super) moved_out: u64,
     pub(super) samples: Samples,
-    pub(super) last_seen: Instant,
     pub(super) phase: Phase,
+    /// When it opened, or opened again.
+    pub(super) opened: Instant,
+    pub(super) round: Round,
+    pub(super) last_seen: Time,
+    /// How long without observations ends it; grows each time it comes back.
+    pub(super) close_after: Duration,
+    pub(super) hanging: Hanging,
+    /// The worst that was seen in this round.
+    pub(super) worst: Kind,
+    pub(super) nearby: Nearby,
+    /// Observations that a silence keeps from being told.
+    pub(super) silenced: u64,
+    /// The incident that tells this one.
+    pub(super) host: Option<IncidentId>,
+    /// The incidents that this one tells.
+    pub(super) members: Vec<IncidentId>,
+    /// Grows with whatever a reader could see.
+    pub(super) version: u64,
     pub(super) tellings: Vec<Telling>,
 }
 
-/// Whether it is told.
+/// Where in its life an incident is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Below `tell_after`: what was seen when.
-    Below(VecDeque<(Instant, u64)>),
+    /// Below `tell_after`: what was seen when, and since when it had been
+    /// closed before.
+    Below {
+        seen: VecDeque<(Instant, u64)>,
+        closed: Option<Instant>,
+    },
     Open,
-    /// It is over, and some destination could not be told yet. A new
-    /// observation of its key opens another incident.
+    /// It is over. If it comes back soon, it is the same one.
+    Closed {
+        at: Instant,
+    },
+    /// It is over for good, and some destination could not be told yet.
     Over,
 }
 
-/// What one destination knows of an incident.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Telling {
-    /// The total that it was told, or that was settled otherwise.
-    pub(super) settled: u64,
-    /// Some message of ours about it is in the channel.
-    pub(super) is_known: bool,
-    pub(super) message: Option<MessageRef>,
-    /// An action is out and not answered, since when.
-    pub(super) asked: Option<Instant>,
-    /// Somebody waits until this total is settled.
-    pub(super) flush_to: Option<u64>,
-    /// Place in the digest series, and when the last message was.
-    pub(super) step: usize,
-    pub(super) last_message: Option<Instant>,
-    /// It was told that nobody watches any more.
-    pub(super) had_last_word: bool,
+/// Which time round it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Round {
+    pub(super) number: u32,
+    pub(super) began: Time,
+    /// What had been counted before.
+    pub(super) before: u64,
 }
 
-impl Telling {
-    /// A message came to its end: the next one waits longer.
-    pub(super) fn advance(&mut self, now: Instant) {
-        if self.last_message.is_some() {
-            self.step += 1;
-        }
-        self.last_message = Some(now);
-    }
+/// Its requests that still run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Hanging {
+    pub(super) count: u64,
+    /// When the oldest of them began.
+    pub(super) since: Option<Instant>,
+}
+
+/// What else happened on its endpoint in this round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Nearby {
+    /// Requests that went well, and those of them since its last observation.
+    pub(super) fine: u64,
+    pub(super) fine_since: u64,
+    /// Requests told under other keys, those of them since its last
+    /// observation, and how many of those failed.
+    pub(super) others: u64,
+    pub(super) others_since: u64,
+    pub(super) failed_since: u64,
 }
 
 impl Incident {
-    pub(super) fn new(id: IncidentId, key: Key, now: Time, phase: Phase, tellings: usize) -> Self {
+    pub(super) fn new(
+        id: IncidentId,
+        key: Key,
+        now: Time,
+        phase: Phase,
+        close_after: Duration,
+        tellings: usize,
+    ) -> Self {
         Incident {
             id,
+            worst: key.kind(),
             key,
             counts: Counts::default(),
             moved_in: 0,
             moved_out: 0,
             samples: Samples::default(),
-            last_seen: now.mono,
             phase,
+            opened: now.mono,
+            round: Round { number: 0, began: now, before: 0 },
+            last_seen: now,
+            close_after,
+            hanging: Hanging::default(),
+            nearby: Nearby::default(),
+            silenced: 0,
+            host: None,
+            members: Vec::new(),
+            version: 1,
             tellings: vec![Telling::default(); tellings],
         }
     }
 
-    /// Whether a destination is to be told now; the first word at once, more
-    /// by the digest series, and the rest when it is over or quiet.
-    pub(super) fn is_due(&self, destination: usize, policy: &IncidentPolicy, now: Instant) -> bool {
-        let Some(telling) = self.tellings.get(destination) else { return false };
-        let wanted = telling.flush_to.is_some_and(|wanted| telling.settled < wanted);
-        let due = || self.next_word(destination, policy).is_none_or(|next| now >= next);
-        telling.asked.is_none() && self.held(destination) > 0 && (wanted || due())
+    /// Whether it is over.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Closed { .. } | Phase::Over)
     }
 
-    /// When a destination may be told the next time; `None` for at once.
-    pub(super) fn next_word(&self, destination: usize, policy: &IncidentPolicy) -> Option<Instant> {
-        let telling = self.tellings.get(destination)?;
-        let next = later(telling.last_message?, policy.digest_after(telling.step));
-        Some(next.min(self.quiet_at(policy)))
+    pub(super) fn is_below(&self) -> bool {
+        matches!(self.phase, Phase::Below { .. })
     }
 
-    /// When it ends, if nothing more is observed.
-    pub(super) fn quiet_at(&self, policy: &IncidentPolicy) -> Instant {
-        later(self.last_seen, policy.close_after)
+    /// What a destination has not been told of.
+    pub(super) fn held(&self, destination: usize) -> u64 {
+        let settled = self.tellings.get(destination).map_or(0, |telling| telling.settled);
+        self.counts.total.saturating_sub(settled)
     }
 
-    /// Whether a destination knows of it, and not yet that nobody watches it
-    /// any more.
-    pub(super) fn lacks_last_word(&self, destination: usize) -> bool {
-        self.tellings.get(destination).is_some_and(|telling| {
-            (telling.is_known || self.key == Key::Cut) && !telling.had_last_word
-        })
+    /// It comes back: a new round of the same incident.
+    pub(super) fn reopen(&mut self, now: Time, before: u64, longest: Duration) {
+        self.phase = Phase::Open;
+        self.opened = now.mono;
+        self.close_after = self.close_after.saturating_mul(2).min(longest);
+        self.round = Round { number: self.round.number + 1, began: now, before };
+        self.nearby = Nearby::default();
+        self.worst = self.key.kind();
+        self.silenced = 0;
+        self.version += 1;
+        self.tellings.iter_mut().for_each(Telling::begin_round);
     }
 
     /// Takes in what is left to tell of an earlier one.
@@ -110,6 +152,7 @@ impl Incident {
         self.counts.merge(&earlier.counts);
         self.moved_in += earlier.moved_in;
         self.moved_out += earlier.moved_out;
+        self.version += 1;
         let mut samples = earlier.samples.clone();
         samples.merge(&self.samples, pick);
         self.samples = samples;
@@ -119,11 +162,5 @@ impl Incident {
             telling.flush_to = telling.flush_to.or(before.flush_to);
             telling.message = telling.message.take().or_else(|| before.message.clone());
         }
-    }
-
-    /// What a destination has not been told of.
-    pub(super) fn held(&self, destination: usize) -> u64 {
-        let settled = self.tellings.get(destination).map_or(0, |telling| telling.settled);
-        self.counts.total.saturating_sub(settled)
     }
 }

@@ -1,10 +1,11 @@
 //! [`Input`] and [`Action`]: what goes into the engine and what comes out.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::observation::{Counts, DropReason, Key, Samples};
+use crate::observation::{Counts, DropReason, Endpoint, Key, Samples};
 
-use super::{IncidentId, Matcher, MessageRef, Shared};
+use super::telling::Told;
+use super::{IncidentId, Matcher, Mention, MessageRef, Shared};
 
 /// A destination, by its place in the configuration.
 pub(crate) type DestinationIndex = usize;
@@ -14,22 +15,23 @@ pub(crate) type DestinationIndex = usize;
 pub(crate) enum Input {
     /// What requests counted since the last time.
     Observed(Vec<Observed>),
+    /// Requests that went well, on endpoints of open incidents.
+    Succeeded(Vec<(Endpoint, u64)>),
+    /// All requests told as hung that still run, by key.
+    Hanging(Vec<StillRunning>),
     /// An attempt to tell something came to an end.
-    Sent {
-        destination: DestinationIndex,
-        subject: Subject,
-        carried: Carried,
-        /// The message said that nobody watches any more.
-        last_word: bool,
-        outcome: SentOutcome,
-    },
+    Sent { destination: DestinationIndex, subject: Subject, carried: Carried, outcome: SentOutcome },
     /// What another replica knows of an incident.
     #[cfg_attr(not(test), expect(dead_code, reason = "replicas share no store yet"))]
     Merged(IncidentId, Shared),
     /// Keep quiet about something for a while.
-    Silence { matcher: Matcher, lasting: Duration },
+    Silence { id: u64, matcher: Matcher, lasting: Duration },
     /// A fallback takes over, or stands by again.
     Standby { destination: DestinationIndex, stands_by: bool },
+    /// Nothing could be delivered since then.
+    Outage { destination: DestinationIndex, since: Instant },
+    /// Our own thread did not run for so long.
+    Gap(Duration),
     /// Tell now what is held.
     Flush,
     /// The process stops: tell what is no longer watched.
@@ -50,6 +52,15 @@ pub(crate) struct Observed {
     pub(crate) samples: Samples,
 }
 
+/// Requests of one key that were told as hung and still run.
+#[derive(Clone, Debug)]
+pub(crate) struct StillRunning {
+    pub(crate) key: Key,
+    pub(crate) count: u64,
+    /// When the oldest of them began.
+    pub(crate) since: Instant,
+}
+
 /// How an attempt to tell ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SentOutcome {
@@ -58,7 +69,7 @@ pub(crate) enum SentOutcome {
     /// Another replica's message stands for it.
     #[cfg_attr(not(test), expect(dead_code, reason = "replicas share no store yet"))]
     Adopted(MessageRef),
-    /// The message to edit is gone; a new one is needed.
+    /// The message to edit or reply to is gone; a new one is needed.
     Stale,
     /// It will not be tried again.
     Dropped(DropReason),
@@ -67,32 +78,70 @@ pub(crate) enum SentOutcome {
 /// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Subject {
+    /// For how long nothing could be delivered, and what was counted.
+    Outage,
     /// The last words about everything that was open, for a destination that
     /// can't edit.
     Farewell,
+    /// What the budget holds.
+    Holding,
+    /// What a silence held.
+    SilenceOver(u64),
     /// One incident.
     Incident(IncidentId),
 }
 
-/// Which totals a rendered message carries.
-pub(crate) type Carried = Vec<(IncidentId, u64)>;
+/// What a rendered message carries: once it is sent, this is told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Carried {
+    /// The totals in it.
+    pub(super) totals: Vec<(IncidentId, u64)>,
+    /// Which version of the incident it shows, and whether it says that it is
+    /// over.
+    pub(super) version: u64,
+    pub(super) is_end: bool,
+    /// How it was placed.
+    pub(super) manner: Manner,
+    pub(super) is_reminder: bool,
+    /// One request was told in detail.
+    pub(super) in_detail: bool,
+    pub(super) told: Told,
+    pub(super) mentions: Vec<Mention>,
+    /// It said that our own thread had not run for a while.
+    pub(super) gap: bool,
+    /// How many incidents and observations it said the budget holds.
+    pub(super) held: (usize, u64),
+}
 
 /// What the engine wants told. How it reads is decided when it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Action {
     pub(crate) destination: DestinationIndex,
     pub(crate) subject: Subject,
-    /// It replaces nothing in the channel: a message of its own.
     pub(crate) urgency: Urgency,
 }
 
 /// What goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Urgency {
+    /// Nothing could be delivered for a while: that is said before all else.
+    Outage,
     /// "No longer watched": the process is about to end.
     Last,
     /// The first word about an incident.
     First,
     /// More about one that is known.
     Progress,
+}
+
+/// How a message is placed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// A message of its own.
+    #[default]
+    Post,
+    /// In a message's thread.
+    Reply,
+    /// In place of an older one.
+    Edit,
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::observation::{Counts, Identity, Key, Samples, Time};
+use crate::observation::{Counts, Identity, Key, Kind, Samples, Time};
 
-use super::{IncidentId, MessageRef};
+use super::{Ending, IncidentId, Matcher, Mention, MessageRef, Moment};
 
 /// An incident's state at the moment a message about it is sent: what a
 /// [`Transport`](crate::Transport) delivers and a [`Render`](crate::Render)
@@ -15,7 +15,25 @@ pub struct IncidentView {
     pub(crate) id: Option<IncidentId>,
     pub(crate) moment: Moment,
     pub(crate) key: Key,
+    pub(crate) kind: Kind,
     pub(crate) counts: Counts,
+    pub(crate) since: SystemTime,
+    pub(crate) last_seen: SystemTime,
+    pub(crate) round: u32,
+    pub(crate) round_total: u64,
+    pub(crate) share: Option<(u64, u64)>,
+    pub(crate) hanging: Option<(u64, Duration)>,
+    pub(crate) ending: Option<Ending>,
+    pub(crate) lasted: Duration,
+    pub(crate) joined: Vec<ViewRow>,
+    pub(crate) routes: Option<(usize, usize)>,
+    pub(crate) common: Option<(String, usize, usize)>,
+    pub(crate) host: Option<ViewRow>,
+    pub(crate) silenced: u64,
+    pub(crate) silence: Option<Matcher>,
+    pub(crate) mentions: Vec<Mention>,
+    pub(crate) gap: Option<Duration>,
+    pub(crate) names_instance: bool,
     pub(crate) fresh: u64,
     pub(crate) moved_in: u64,
     pub(crate) moved_out: u64,
@@ -31,25 +49,12 @@ pub struct IncidentView {
     pub(crate) stopped: bool,
 }
 
-/// At which moment of its life an incident is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Moment {
-    /// The first word about it, in full.
-    First,
-    /// More of the same since the last message: a digest or an edit.
-    Progress,
-    /// The process stops watching it.
-    Stopped,
-    /// A message that somebody asked for to see that it arrives.
-    Test,
-}
-
 /// A line about one of several incidents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViewRow {
     pub(crate) key: Key,
     pub(crate) total: u64,
+    pub(crate) is_active: bool,
 }
 
 impl ViewRow {
@@ -63,6 +68,12 @@ impl ViewRow {
     #[must_use]
     pub fn total(&self) -> u64 {
         self.total
+    }
+
+    /// Whether it still goes on, as far as is known.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.is_active
     }
 }
 
@@ -89,6 +100,106 @@ impl IncidentView {
     #[must_use]
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// The worst kind of its requests: [`Kind::Hung`] while some of its slow
+    /// ones still run, else the key's kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// How often it has come back after it had ended.
+    #[must_use]
+    pub fn round(&self) -> u32 {
+        self.round
+    }
+
+    /// Counts since it came back, or since it began.
+    #[must_use]
+    pub fn round_total(&self) -> u64 {
+        self.round_total
+    }
+
+    /// Of how many requests on its route so many are its own, since it came
+    /// back or began; `None` where that is not known.
+    #[must_use]
+    pub fn share(&self) -> Option<(u64, u64)> {
+        self.share
+    }
+
+    /// How many of its requests still run, and for how long the oldest has.
+    #[must_use]
+    pub fn hanging(&self) -> Option<(u64, Duration)> {
+        self.hanging
+    }
+
+    /// How it ended, if it has.
+    #[must_use]
+    pub fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
+    /// From its first observation, since it came back or began, to its last.
+    #[must_use]
+    pub fn lasted(&self) -> Duration {
+        self.lasted
+    }
+
+    /// Milder incidents on the same route that are told here.
+    #[must_use]
+    pub fn joined(&self) -> &[ViewRow] {
+        &self.joined
+    }
+
+    /// For several routes told as one: how many there are, and on how many it
+    /// still goes on.
+    #[must_use]
+    pub fn routes(&self) -> Option<(usize, usize)> {
+        self.routes
+    }
+
+    /// A reason that several incidents have in common, how many of them, and
+    /// of how many.
+    #[must_use]
+    pub fn common_reason(&self) -> Option<(&str, usize, usize)> {
+        self.common.as_ref().map(|(text, with, of)| (text.as_str(), *with, *of))
+    }
+
+    /// The incident that tells this one from now on.
+    #[must_use]
+    pub fn host(&self) -> Option<&ViewRow> {
+        self.host.as_ref()
+    }
+
+    /// How many observations a silence keeps from being told.
+    #[must_use]
+    pub fn silenced(&self) -> u64 {
+        self.silenced
+    }
+
+    /// The silence that is over.
+    #[must_use]
+    pub fn silence(&self) -> Option<&Matcher> {
+        self.silence.as_ref()
+    }
+
+    /// Who is to be mentioned. Messages to Slack do so by themselves.
+    #[must_use]
+    pub fn mentions(&self) -> &[Mention] {
+        &self.mentions
+    }
+
+    /// For how long this process did not run; taken off all ages.
+    #[must_use]
+    pub fn gap(&self) -> Option<Duration> {
+        self.gap
+    }
+
+    /// Whether several replicas speak, so that each names itself.
+    #[must_use]
+    pub fn names_instance(&self) -> bool {
+        self.names_instance
     }
 
     /// How many of them this destination has not been told of.
@@ -127,10 +238,16 @@ impl IncidentView {
         self.now
     }
 
-    /// When its first request ended, by the wall clock.
+    /// When it began, or came back, by the wall clock.
     #[must_use]
     pub fn since(&self) -> SystemTime {
-        self.counts.first().map_or(self.now.wall, |first| self.now.wall_at(first))
+        self.since
+    }
+
+    /// When it was last observed, by the wall clock.
+    #[must_use]
+    pub fn last_seen(&self) -> SystemTime {
+        self.last_seen
     }
 
     /// How long the process has been watched.
@@ -183,4 +300,6 @@ pub(crate) enum Placement {
     New,
     /// In place of this one.
     Edit(MessageRef),
+    /// In this one's thread, maybe shown to the whole channel.
+    Reply { parent: MessageRef, broadcast: bool },
 }

@@ -83,6 +83,11 @@ impl Clock {
         }
     }
 
+    /// Whether it goes on by itself, and not by hand.
+    pub(crate) fn runs_by_itself(&self) -> bool {
+        matches!(self.0, Source::Std)
+    }
+
     /// Waits until `deadline`; needs a runtime with time enabled.
     pub(crate) async fn sleep_until(&self, deadline: Instant) {
         match &self.0 {

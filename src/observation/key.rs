@@ -43,6 +43,12 @@ pub enum Key {
     },
     /// Requests cut off by the shutdown, after `AlertHandle::draining`.
     Cut,
+    /// Several routes with the same trouble, told as one.
+    #[non_exhaustive]
+    RollUp {
+        /// What went wrong on all of them.
+        kind: Kind,
+    },
     /// What found no room among the live keys, by kind.
     #[non_exhaustive]
     Other {
@@ -56,7 +62,7 @@ impl Key {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Key::Request { kind, .. } | Key::Other { kind } => *kind,
+            Key::Request { kind, .. } | Key::RollUp { kind } | Key::Other { kind } => *kind,
             Key::Panic { .. } => Kind::Panicked,
             Key::Log { .. } => Kind::Logged,
             Key::Cut => Kind::Cancelled,
@@ -119,6 +125,7 @@ impl Key {
                 part(&site.to_string());
             }
             Key::Cut => part("cut"),
+            Key::RollUp { .. } => part("roll-up"),
             Key::Other { .. } => part("other"),
         }
         hasher.finish128().as_bytes()
@@ -138,6 +145,7 @@ impl fmt::Display for Key {
             Key::Panic { site } => write!(f, "panicked at {site}"),
             Key::Log { target, site } => write!(f, "logged {target} at {site}"),
             Key::Cut => f.write_str("cut by the shutdown"),
+            Key::RollUp { kind } => write!(f, "{kind} on several routes"),
             Key::Other { kind } => write!(f, "{kind} elsewhere"),
         }
     }
@@ -150,13 +158,14 @@ pub(crate) enum KeyRef<'a> {
     Panic(&'a Site),
     Log { target: &'a str, site: &'a Site },
     Cut,
+    RollUp(Kind),
     Other(Kind),
 }
 
 impl KeyRef<'_> {
     pub(crate) fn kind(&self) -> Kind {
         match self {
-            KeyRef::Request { kind, .. } | KeyRef::Other(kind) => *kind,
+            KeyRef::Request { kind, .. } | KeyRef::RollUp(kind) | KeyRef::Other(kind) => *kind,
             KeyRef::Panic(_) => Kind::Panicked,
             KeyRef::Log { .. } => Kind::Logged,
             KeyRef::Cut => Kind::Cancelled,
@@ -171,6 +180,7 @@ impl KeyRef<'_> {
             KeyRef::Panic(site) => Key::Panic { site: site.clone() },
             KeyRef::Log { target, site } => Key::Log { target: target.into(), site: site.clone() },
             KeyRef::Cut => Key::Cut,
+            KeyRef::RollUp(kind) => Key::RollUp { kind },
             KeyRef::Other(kind) => Key::Other { kind },
         }
     }
@@ -188,6 +198,7 @@ impl<'a> From<&'a Key> for KeyRef<'a> {
             Key::Panic { site } => KeyRef::Panic(site),
             Key::Log { target, site } => KeyRef::Log { target, site },
             Key::Cut => KeyRef::Cut,
+            Key::RollUp { kind } => KeyRef::RollUp(*kind),
             Key::Other { kind } => KeyRef::Other(*kind),
         }
     }

@@ -5,6 +5,7 @@
 mod account;
 mod clock;
 mod counts;
+mod endpoint;
 mod facts;
 mod identity;
 mod key;
@@ -44,6 +45,7 @@ pub use status::Status;
 pub use time::Time;
 
 pub(crate) use account::ByRule;
+pub(crate) use endpoint::Endpoint;
 pub(crate) use facts::{Facts, Reason};
 pub(crate) use key::KeyRef;
 pub(crate) use request_info::{REQUEST_ID, is_grpc};
@@ -51,3 +53,6 @@ pub(crate) use route::{RouteBudget, RouteRef};
 pub(crate) use sample::Window;
 pub(crate) use text::{CappedText, floor_boundary};
 pub(crate) use time::later;
+
+/// Live keys; what does not fit is counted under one `other` key per kind.
+pub(crate) const MAX_KEYS: usize = 256;

@@ -166,6 +166,19 @@ impl RequestInfo {
         }
     }
 
+    /// As [`with_route`](RequestInfo::with_route), but a route that was never
+    /// told takes no place in the budget.
+    pub(crate) fn with_known_route<R>(
+        &self,
+        budget: &RouteBudget,
+        with: impl FnOnce(RouteRef<'_>) -> R,
+    ) -> R {
+        match self.template() {
+            Some(template) => with(RouteRef::Known(template)),
+            None => budget.with_known(self.path(), self.is_grpc, with),
+        }
+    }
+
     fn fallback_route(&self, budget: &RouteBudget) -> Route {
         if self.is_grpc { budget.grpc(self.path()) } else { budget.normalised(self.path()) }
     }

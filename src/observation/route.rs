@@ -2,9 +2,8 @@
 //! made from a raw path where no router gave one.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use super::lock::relock;
 use super::privacy::is_secret_like;
 
 /// The low-cardinality name of what was asked for.
@@ -80,7 +79,7 @@ const MIN_MIXED: usize = 16;
 /// path has the same route as long as the process lives.
 #[derive(Debug, Default)]
 pub(crate) struct RouteBudget {
-    admitted: Mutex<Vec<Arc<str>>>,
+    admitted: RwLock<Vec<Arc<str>>>,
 }
 
 impl RouteBudget {
@@ -96,25 +95,47 @@ impl RouteBudget {
     /// The path of a gRPC request, which names a method; normalised if it does
     /// not look like one, since anybody can claim to speak gRPC.
     pub(crate) fn grpc(&self, path: &str) -> Route {
-        let is_name = |part: &str, dots: bool| {
-            !part.is_empty()
-                && !is_secret_like(part)
-                && part
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'_' || (dots && b == b'.'))
+        if names_a_method(path) { self.admit(path) } else { self.normalised(path) }
+    }
+
+    /// The route of `path` if it has been admitted before, without admitting
+    /// it: else it would have none.
+    pub(crate) fn with_known<R>(
+        &self,
+        path: &str,
+        is_grpc: bool,
+        with: impl FnOnce(RouteRef<'_>) -> R,
+    ) -> R {
+        let mut buffer = RouteBuffer::default();
+        let template = match is_grpc && names_a_method(path) {
+            true => Some(path),
+            false if normalise(path, &mut buffer) => Some(buffer.as_str()),
+            false => None,
         };
-        let mut parts = path.strip_prefix('/').unwrap_or_default().split('/');
-        let names_a_method = path.len() <= MAX_LEN
-            && parts.next().is_some_and(|service| is_name(service, true))
-            && parts.next().is_some_and(|method| is_name(method, false))
-            && parts.next().is_none();
-        if names_a_method { self.admit(path) } else { self.normalised(path) }
+        let admitted = self.admitted.read().unwrap_or_else(PoisonError::into_inner);
+        let known = template.filter(|wanted| admitted.iter().any(|known| **known == **wanted));
+        // Where there is room, it would get a route of its own if it were told.
+        let has_room = admitted.len() < BUDGET;
+        drop(admitted);
+        match (known, template) {
+            (Some(template), _) => with(RouteRef::Known(template)),
+            (None, Some(template)) if has_room => with(RouteRef::Known(template)),
+            _ => with(RouteRef::Unmatched),
+        }
     }
 
     fn admit(&self, template: &str) -> Route {
-        let mut admitted = relock(&self.admitted);
-        if let Some(known) = admitted.iter().find(|known| &***known == template) {
-            return Route::Known(Arc::clone(known));
+        let find = |admitted: &[Arc<str>]| {
+            let known = admitted.iter().find(|known| &***known == template);
+            known.map(|known| Route::Known(Arc::clone(known)))
+        };
+        let known = find(&self.admitted.read().unwrap_or_else(PoisonError::into_inner));
+        if let Some(known) = known {
+            return known;
+        }
+        let mut admitted = self.admitted.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = find(&admitted) {
+            return known;
         }
         if admitted.len() >= BUDGET {
             return Route::Unmatched;
@@ -123,6 +144,20 @@ impl RouteBudget {
         admitted.push(Arc::clone(&template));
         Route::Known(template)
     }
+}
+
+/// Whether a path names a service and a method, as gRPC's do.
+fn names_a_method(path: &str) -> bool {
+    let is_name = |part: &str, dots: bool| {
+        !part.is_empty()
+            && !is_secret_like(part)
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || (dots && b == b'.'))
+    };
+    let mut parts = path.strip_prefix('/').unwrap_or_default().split('/');
+    path.len() <= MAX_LEN
+        && parts.next().is_some_and(|service| is_name(service, true))
+        && parts.next().is_some_and(|method| is_name(method, false))
+        && parts.next().is_none()
 }
 
 /// A route on the stack, so that a known one is found without allocating.

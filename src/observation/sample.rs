@@ -366,6 +366,11 @@ impl Samples {
         self.random.iter().filter_map(SampleBuffer::get)
     }
 
+    /// Lets go of all but the latest one.
+    pub(crate) fn keep_last(&mut self) {
+        *self = Samples { last: std::mem::take(&mut self.last), ..Samples::default() };
+    }
+
     /// Takes in a later window; `pick` is random and decides which of the two
     /// random samples gives way, if any.
     pub(crate) fn merge(&mut self, later: &Samples, pick: u64) {

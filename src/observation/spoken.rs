@@ -49,6 +49,15 @@ pub(crate) fn count(count: u64) -> String {
     out
 }
 
+/// `97 %`, never rounded to none or to all of them.
+pub(crate) fn share(part: u64, all: u64) -> String {
+    let percent = u128::from(part) * 100 / u128::from(all.max(1));
+    match percent {
+        0 if part > 0 => "under 1 %".into(),
+        percent => format!("{percent} %"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +75,13 @@ mod tests {
         assert_eq!(said(127_000), "2 min 7 s");
         assert_eq!(said(3_599_700), "1 h");
         assert_eq!(said(11_100_000), "3 h 5 min");
+    }
+
+    #[test]
+    fn shares_are_never_rounded_to_none_or_all() {
+        let said = [(0, 10), (1, 1000), (97, 100), (9_999, 10_000), (10, 10), (0, 0)];
+        let said = said.map(|(part, all)| share(part, all));
+        assert_eq!(said, ["0 %", "under 1 %", "97 %", "99 %", "100 %", "0 %"]);
     }
 
     #[test]

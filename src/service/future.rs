@@ -208,6 +208,7 @@ fn judge_head<B: Body>(response: Response<B>, mut watched: Watched) -> Response<
         let status = Some(grpc.map_or(Status::Http(code), Status::Grpc));
         watched.observe(&Finding { status, ..Finding::new(Kind::Slow) });
     }
+    watched.answered();
     let watch = if is_over {
         BodyWatch::finished(watched)
     } else {

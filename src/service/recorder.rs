@@ -117,7 +117,7 @@ impl Recorder {
             let info = slot.info();
             // Without a route there is one key per kind.
             let is_routed = route != RouteRef::Unmatched;
-            let method = if is_routed { MethodName::of(info.method()) } else { MethodName::OTHER };
+            let method = method_of(slot, route);
             let status = found.status.filter(|_| is_routed && found.kind == Kind::Failed);
             let request = |kind, status| KeyRef::Request { kind, method, route, status };
             let key = match (found.kind, found.site) {
@@ -162,6 +162,17 @@ impl Recorder {
         });
     }
 
+    /// Counts a request that went well, where something is wrong.
+    pub(super) fn succeeded(&self, slot: &Slot) {
+        if !self.handoff.successes.are_counted() {
+            return;
+        }
+        slot.info().with_known_route(&self.handoff.routes, |route| {
+            let method = method_of(slot, route);
+            self.handoff.successes.count(method, route);
+        });
+    }
+
     fn suppression(
         &self,
         slot: &Slot,
@@ -185,6 +196,14 @@ impl Recorder {
             return Some(Rule::StartupGrace);
         }
         None
+    }
+}
+
+/// A key's method: without a route there is one key per kind.
+fn method_of(slot: &Slot, route: RouteRef<'_>) -> MethodName {
+    match route {
+        RouteRef::Known(_) => MethodName::of(slot.info().method()),
+        RouteRef::Unmatched => MethodName::OTHER,
     }
 }
 

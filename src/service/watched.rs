@@ -17,6 +17,8 @@ pub(super) struct Watched {
     slot: Option<Arc<Slot>>,
     place: Ticket,
     told: Told,
+    /// There was an answer, and nothing was wrong with it.
+    answered: bool,
 }
 
 impl Watched {
@@ -50,7 +52,7 @@ impl Watched {
             );
         }
         let recorder = Arc::clone(recorder);
-        Some(Watched { recorder, slot: Some(slot), place, told: Told::Nothing })
+        Some(Watched { recorder, slot: Some(slot), place, told: Told::Nothing, answered: false })
     }
 
     pub(super) fn recorder(&self) -> &Arc<Recorder> {
@@ -88,6 +90,11 @@ impl Watched {
         }
     }
 
+    /// It was answered; unless something is found yet, it went well.
+    pub(super) fn answered(&mut self) {
+        self.answered = true;
+    }
+
     /// Counts a panic with what it said.
     pub(super) fn panicked(&mut self, payload: &Payload, outcome: Outcome, bytes: Option<u64>) {
         said(&**payload, |text| {
@@ -112,6 +119,9 @@ impl Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         if let Some(slot) = self.slot.take() {
+            if self.answered && self.told == Told::Nothing {
+                self.recorder.succeeded(&slot);
+            }
             self.recorder.handoff.registry.leave(self.place, slot);
         }
     }

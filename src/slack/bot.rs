@@ -71,6 +71,7 @@ impl Transport for Bot {
                 Op::Reply(parent) => {
                     set("channel", parent.channel());
                     set("thread_ts", parent.ts());
+                    payload.insert("reply_broadcast".to_owned(), delivery.broadcast().into());
                     "chat.postMessage"
                 }
             };

@@ -43,6 +43,7 @@ impl Renderer {
             Some(ask) => ask(view.clone()).await,
             None => None,
         };
-        own.unwrap_or_else(|| render(view, op))
+        // Whoever made it, it mentions who is to be mentioned.
+        own.unwrap_or_else(|| render(view, op)).mentions(view.mentions())
     }
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::delivery::{DeliveryError, Form, Op, Receipt};
+use crate::delivery::{Delivery, DeliveryError, Form, Receipt};
 use crate::incident::{Carried, DestinationIndex, IncidentView, Placement, Subject};
 use crate::slack::render_built_in;
 
@@ -22,7 +22,6 @@ pub(super) enum Attempt {
     Sent {
         subject: Subject,
         carried: Carried,
-        last_word: bool,
         headline: String,
         result: Result<Receipt, DeliveryError>,
     },
@@ -77,21 +76,17 @@ impl Runner {
         placement: Placement,
         form: Form,
     ) {
-        let last_word = view.stopped;
         tokio::spawn(async move {
             let (headline, said) = oneshot::channel();
             let channel = self.channel;
             let result = guarded(async move {
-                let op = match &placement {
-                    Placement::New => Op::Post,
-                    Placement::Edit(message) => Op::Update(message),
-                };
+                let op = Delivery::new(&placement, &view, form).op();
                 let _ = headline.send(render_built_in(&view, op).headline());
                 channel.deliver(view, placement, form).await
             })
             .await;
             let headline = said.await.unwrap_or_default();
-            let what = Attempt::Sent { subject, carried, last_word, headline, result };
+            let what = Attempt::Sent { subject, carried, headline, result };
             let _ = self.ended.send(Ended { destination: self.destination, what });
         });
     }

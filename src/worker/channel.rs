@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::delivery::{
-    BoxFuture, Capabilities, Delivery, DeliveryError, Form, Op, Receipt, Transport,
-};
+use crate::delivery::{BoxFuture, Capabilities, Delivery, DeliveryError, Form, Receipt, Transport};
 use crate::incident::{IncidentView, Placement};
 use crate::slack::{Bot, HttpClient, HttpSettings, Log, Render, Renderer, SlackMessage, Webhook};
 
@@ -116,13 +114,13 @@ impl Channel {
     ) -> Result<Receipt, DeliveryError> {
         match self {
             Channel::Ours(transport) => {
-                transport.deliver(Delivery::new(op(&placement), &view, form)).await
+                transport.deliver(Delivery::new(&placement, &view, form)).await
             }
             Channel::Theirs { transport, thread, busy } => {
                 let transport = Arc::clone(transport);
                 let code = move || -> BoxFuture<'static, Result<Receipt, DeliveryError>> {
                     Box::pin(async move {
-                        transport.deliver(Delivery::new(op(&placement), &view, form)).await
+                        transport.deliver(Delivery::new(&placement, &view, form)).await
                     })
                 };
                 thread.run(busy, TRANSPORT_LIMIT, code).await.unwrap_or_else(|no| Err(error(no)))
@@ -143,13 +141,6 @@ impl Channel {
             }
             Channel::Broken => Err(broken()),
         }
-    }
-}
-
-fn op(placement: &Placement) -> Op<'_> {
-    match placement {
-        Placement::New => Op::Post,
-        Placement::Edit(message) => Op::Update(message),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::observation::later;
 use crate::observation::lock::relock;
 
 use super::reports::{CheckReport, FlushReport, ShutdownReport};
+use super::silences::Silences;
 
 /// What our thread is told to do.
 pub(super) enum Command {
@@ -31,8 +32,14 @@ pub(super) enum Command {
         reply: oneshot::Sender<CheckReport>,
     },
     Silence {
+        id: u64,
         matcher: Matcher,
         lasting: Duration,
+    },
+    /// Do everything that is due, and say when the next thing is.
+    #[cfg(any(test, feature = "test-util"))]
+    Settle {
+        reply: oneshot::Sender<Option<Instant>>,
     },
 }
 
@@ -42,19 +49,31 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub(crate) struct Control {
     pub(super) handoff: Arc<Handoff>,
+    pub(super) silences: Arc<Silences>,
     commands: mpsc::UnboundedSender<Command>,
     ended: Mutex<Option<ShutdownReport>>,
 }
 
 impl Control {
-    pub(super) fn new(handoff: Arc<Handoff>) -> (Self, mpsc::UnboundedReceiver<Command>) {
+    pub(super) fn new(
+        handoff: Arc<Handoff>,
+        silences: Arc<Silences>,
+    ) -> (Self, mpsc::UnboundedReceiver<Command>) {
         let (commands, receiver) = mpsc::unbounded_channel();
-        (Control { handoff, commands, ended: Mutex::new(None) }, receiver)
+        (Control { handoff, silences, commands, ended: Mutex::new(None) }, receiver)
     }
 
     pub(super) fn silence(&self, matcher: Matcher, lasting: Duration) {
+        let id = self.silences.ask(&matcher, lasting);
         // Without a thread there is nothing to silence.
-        let _ = self.commands.send(Command::Silence { matcher, lasting });
+        let _ = self.commands.send(Command::Silence { id, matcher, lasting });
+    }
+
+    #[cfg(any(test, feature = "test-util"))]
+    pub(super) async fn settle(&self) -> Option<Instant> {
+        let (reply, replied) = oneshot::channel();
+        self.commands.send(Command::Settle { reply }).ok()?;
+        replied.await.ok().flatten()
     }
 
     pub(super) fn flush_blocking(&self, limit: Duration) -> FlushReport {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::delivery::DeliveryError;
 use crate::handoff::Stats;
-use crate::incident::Matcher;
+use crate::incident::{Matcher, Silence};
 use crate::observation::{
     Facts, KeyRef, Outcome, PathCapture, QueryCapture, Reason, ReportedError, Site, floor_boundary,
 };
@@ -107,11 +107,34 @@ impl AlertHandle {
     }
 
     /// Keeps quiet about what `matcher` covers, for `lasting`. It is counted
-    /// as suppressed by [`Rule::Silence`](crate::Rule::Silence).
+    /// as suppressed by [`Rule::Silence`](crate::Rule::Silence), and how much
+    /// was held is told when the silence ends. At most 64 are in force; the
+    /// first of more ends early.
     pub fn silence(&self, matcher: Matcher, lasting: Duration) {
         if let Some(control) = &self.control {
             control.silence(matcher, lasting);
         }
+    }
+
+    /// The silences in force, in the order in which they were asked for.
+    #[must_use]
+    pub fn silences(&self) -> Vec<Silence> {
+        self.control.as_ref().map(|control| control.silences.listed()).unwrap_or_default()
+    }
+
+    /// For simulations on a manual clock: does everything that is due at the
+    /// clock's time, waits until it is done, and says how long after that the
+    /// next thing is due, if anything is.
+    ///
+    /// From the first call on the alerting moves only within this call, so that
+    /// a simulation is exact. Destinations have to answer without waiting for
+    /// the clock.
+    #[cfg(any(test, feature = "test-util"))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+    pub async fn settle(&self) -> Option<Duration> {
+        let control = self.control.as_ref()?;
+        let next = control.settle().await?;
+        Some(next.saturating_duration_since(control.handoff.clock.now()))
     }
 
     /// Tells an error that belongs to no request, such as a job's. Errors of

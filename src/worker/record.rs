@@ -1,5 +1,7 @@
 //! The local record: what is said of messages in the log.
 
+use std::time::Duration;
+
 use crate::delivery::{DeliveryError, Resolution};
 use crate::observation::Key;
 use crate::slack::explained;
@@ -50,6 +52,15 @@ pub(super) fn attempt(
         ),
         _ => {}
     }
+}
+
+/// Says that our own thread did not run for a while.
+pub(super) fn gap(gap: Duration) {
+    tracing::info!(
+        target: "tower_slack_alert",
+        "this process did not run for {} s (stopped, frozen or asleep)",
+        gap.as_secs()
+    );
 }
 
 /// Says that something has been undelivered for a while.

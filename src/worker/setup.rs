@@ -9,6 +9,8 @@ use crate::incident::IncidentPolicy;
 use crate::observation::Identity;
 use crate::slack::{ApiBase, BotToken, HttpSettings, Render, WebhookUrl};
 
+use super::silences::Silences;
+
 /// What our thread needs to start.
 #[derive(Debug)]
 pub(crate) struct Setup {
@@ -17,6 +19,9 @@ pub(crate) struct Setup {
     pub(crate) identity: Arc<Identity>,
     pub(crate) http: HttpSettings,
     pub(crate) destinations: Vec<DestinationSetup>,
+    pub(crate) silences: Arc<Silences>,
+    /// Feeds every choice that is left to chance.
+    pub(crate) seed: u64,
 }
 
 /// One destination, before its transport is made on our thread.

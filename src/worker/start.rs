@@ -19,7 +19,7 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 pub(crate) fn start(setup: Setup) -> Arc<Control> {
     let handoff = Arc::clone(&setup.handoff);
     handoff.ledger.open(setup.destinations.iter().map(|destination| destination.name.clone()));
-    let (control, commands) = Control::new(Arc::clone(&handoff));
+    let (control, commands) = Control::new(Arc::clone(&handoff), Arc::clone(&setup.silences));
     let thread = std::thread::Builder::new().name("slack-alert".to_owned());
     if let Err(error) = thread.spawn(move || run(&setup, commands)) {
         let fault = format!("the alerting thread could not start: {error}");
@@ -97,6 +97,8 @@ mod tests {
                 is_fallback: false,
                 channel,
             }],
+            silences: Arc::default(),
+            seed: 1,
         });
         let begun = Instant::now();
         while handoff.stats().faults().is_empty() {

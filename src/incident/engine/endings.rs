@@ -1,18 +1,18 @@
-//! How incidents end: below their threshold, quiet, or quiet for some.
+//! How incidents end: below their threshold, quiet, or for good.
 
 use std::time::{Duration, Instant};
 
-use crate::observation::{Key, Rule, later};
+use crate::observation::{Endpoint, Key, Rule, Time, later};
 
-use super::super::incident::{Incident, Phase, Telling};
-use super::{Engine, IncidentId, STUCK_AFTER};
+use super::super::incident::{Incident, Phase};
+use super::{Ending, Engine, IncidentId};
 
 impl Engine {
     /// Thresholds that were not reached in time.
     pub(super) fn expire_below(&mut self, now: Instant) {
-        let mut gone = Vec::new();
+        let (mut gone, mut wakes) = (Vec::new(), Vec::new());
         for incident in self.incidents.values_mut() {
-            let Phase::Below(seen) = &mut incident.phase else { continue };
+            let Phase::Below { seen, closed } = &mut incident.phase else { continue };
             let window = self
                 .policy
                 .threshold(&incident.key)
@@ -26,80 +26,210 @@ impl Engine {
             for destination in &mut self.destinations {
                 destination.account.suppress(Rule::BelowThreshold, expired);
             }
-            if incident.counts.total == 0 && seen.is_empty() {
-                gone.push(incident.id);
+            match (seen.front(), *closed) {
+                (Some((at, _)), _) => wakes.push(later(*at, window)),
+                // It had ended before, and stays so.
+                (None, Some(at)) => incident.phase = Phase::Closed { at },
+                (None, None) => gone.push(incident.id),
             }
         }
-        self.remove(gone);
+        wakes.into_iter().for_each(|at| self.wake_at(at));
+        for id in gone {
+            self.remove(id);
+        }
     }
 
-    /// Ends incidents that are quiet: those that are told go, those that some
-    /// destination could not be told of yet stay for it alone.
-    pub(super) fn end_quiet(&mut self, now: Instant) {
-        let (mut gone, mut over) = (Vec::new(), Vec::new());
+    /// Ends incidents that are quiet.
+    pub(super) fn end_quiet(&mut self, now: Time) {
+        let (mut quiet, mut wakes) = (Vec::new(), Vec::new());
         for incident in self.incidents.values() {
-            let is_quiet = match incident.phase {
-                Phase::Below(_) => false,
-                Phase::Open => incident.key != Key::Cut && now >= incident.quiet_at(&self.policy),
-                Phase::Over => true,
-            };
-            let tellings = || {
-                let all = incident.tellings.iter().enumerate();
-                all.filter(|(destination, _)| self.speaks(*destination))
-            };
-            let is_settled =
-                tellings().all(|(at, telling)| telling.asked.is_none() && incident.held(at) == 0);
-            let is_stuck = |telling: &Telling| {
-                telling.asked.is_some_and(|asked| now >= later(asked, STUCK_AFTER))
-            };
-            if is_quiet && is_settled {
-                gone.push(incident.id);
-            } else if is_quiet
-                && incident.phase == Phase::Open
-                && tellings().all(|(at, telling)| is_stuck(telling) || incident.held(at) == 0)
-            {
-                over.push(incident.id);
+            let by_itself = incident.host.is_none() && incident.key != Key::Cut;
+            if incident.phase != Phase::Open || !by_itself {
+                continue;
+            }
+            match self.quiet_at(incident) {
+                Some(at) if now.mono >= at => quiet.push(incident.id),
+                Some(at) => wakes.push(at),
+                None => {}
             }
         }
-        for id in &gone {
-            let total = self.incidents.get(id).map_or(0, |incident| incident.counts.total);
-            self.relieve_fallbacks(*id, total);
-        }
-        self.remove(gone);
-        for id in over {
-            self.keep_for_later(id);
+        wakes.into_iter().for_each(|at| self.wake_at(at));
+        for id in quiet {
+            self.close(now, id);
         }
     }
 
-    /// Lets go of an incident's key and keeps what is left to tell, together
-    /// with what was left of an earlier incident of the same key.
-    pub(super) fn keep_for_later(&mut self, id: IncidentId) {
-        let Some(key) = self.incidents.get(&id).map(|incident| incident.key.clone()) else {
-            return;
-        };
-        self.live.remove(&key);
-        self.ended.push(key.clone());
-        let is_earlier =
-            |other: &Incident| other.phase == Phase::Over && other.key == key && other.id != id;
-        let earlier = self.incidents.values().find(|other| is_earlier(other)).map(|other| other.id);
-        let earlier = earlier.and_then(|earlier| self.incidents.remove(&earlier));
-        let pick = self.random.u64(..);
-        if let Some(incident) = self.incidents.get_mut(&id) {
-            incident.phase = Phase::Over;
-            if let Some(earlier) = earlier {
-                incident.absorb(&earlier, pick);
-            }
+    /// Ends an incident with everything that it tells; what joined it and still
+    /// goes on tells itself from now on.
+    pub(super) fn close(&mut self, now: Time, id: IncidentId) {
+        let Some(incident) = self.incidents.get(&id) else { return };
+        let guests: Vec<IncidentId> = self
+            .guests(incident)
+            .into_iter()
+            .filter(|guest| {
+                guest.phase == Phase::Open && self.quiet_at(guest).is_none_or(|at| now.mono < at)
+            })
+            .map(|guest| guest.id)
+            .collect();
+        for guest in guests {
+            self.detach(guest);
         }
+        let Some(incident) = self.incidents.get(&id) else { return };
+        let family: Vec<IncidentId> = self.family(incident).iter().map(|one| one.id).collect();
+        for id in family {
+            let Some(incident) = self.incidents.get_mut(&id) else { continue };
+            incident.phase = Phase::Closed { at: now.mono };
+            incident.samples.keep_last();
+            incident.version += 1;
+            self.ended.push(incident.key.clone());
+        }
+        self.endpoints_changed = true;
     }
 
-    pub(super) fn remove(&mut self, ids: Vec<IncidentId>) {
-        for id in ids {
-            if let Some(incident) = self.incidents.remove(&id) {
-                if self.live.get(&incident.key) == Some(&id) {
-                    self.live.remove(&incident.key);
-                    self.ended.push(incident.key);
+    /// How an incident ended.
+    pub(super) fn ending(&self, incident: &Incident) -> Option<Ending> {
+        if !incident.is_over() {
+            return None;
+        }
+        let since = self.last_seen(incident).wall;
+        let mut endpoints: Vec<(Endpoint, u64, u64)> = Vec::new();
+        for one in self.counted(incident) {
+            let Some(endpoint) = Endpoint::of(&one.key) else {
+                return Some(Ending::Unseen { since });
+            };
+            let nearby = &one.nearby;
+            let requests = nearby.fine_since + nearby.others_since;
+            // Of two keys on one endpoint, the one that was seen last knows less.
+            match endpoints.iter_mut().find(|(known, ..)| *known == endpoint) {
+                Some((_, known, failed)) if requests < *known => {
+                    (*known, *failed) = (requests, nearby.failed_since);
                 }
+                Some(_) => {}
+                None => endpoints.push((endpoint, requests, nearby.failed_since)),
             }
+        }
+        let requests: u64 = endpoints.iter().map(|(_, requests, _)| requests).sum();
+        let failed = endpoints.iter().map(|(.., failed)| failed).sum();
+        Some(match requests {
+            0 => Ending::Quiet { since },
+            requests => Ending::Recovered { requests, failed },
+        })
+    }
+
+    /// Forgets what has been over for long; what some destination could not be
+    /// told of yet stays for it alone.
+    pub(super) fn forget_calm(&mut self, now: Instant) {
+        let (mut calm, mut told, mut wakes) = (Vec::new(), Vec::new(), Vec::new());
+        for incident in self.incidents.values().filter(|incident| incident.host.is_none()) {
+            match incident.phase {
+                Phase::Closed { at } => {
+                    let forget = later(at, self.policy.calm_after);
+                    if now >= forget { calm.push(incident.id) } else { wakes.push(forget) }
+                }
+                Phase::Over if self.is_settled(incident) => told.push(incident.id),
+                _ => {}
+            }
+        }
+        wakes.into_iter().for_each(|at| self.wake_at(at));
+        for id in calm {
+            self.retire(id);
+        }
+        for id in told {
+            self.remove_family(id);
+        }
+    }
+
+    /// Whether every destination that speaks was told everything.
+    pub(super) fn is_settled(&self, incident: &Incident) -> bool {
+        self.family(incident).iter().all(|one| {
+            let mut tellings = one.tellings.iter().enumerate();
+            tellings.all(|(at, telling)| {
+                !self.speaks(at) || (telling.asked.is_none() && one.held(at) == 0)
+            })
+        })
+    }
+
+    /// Lets go of the keys of an incident that is over, and of the incident if
+    /// everybody was told.
+    pub(super) fn retire(&mut self, id: IncidentId) {
+        let id = self.root(id);
+        let Some(incident) = self.incidents.get(&id) else { return };
+        let is_settled = self.is_settled(incident);
+        let family: Vec<(IncidentId, Key)> =
+            self.family(incident).iter().map(|one| (one.id, one.key.clone())).collect();
+        for (id, key) in family {
+            if self.live.get(&key) == Some(&id) {
+                self.live.remove(&key);
+                self.ended.push(key);
+            }
+            if let Some(incident) = self.incidents.get_mut(&id) {
+                incident.phase = Phase::Over;
+            }
+        }
+        if is_settled {
+            self.remove_family(id);
+        } else {
+            self.absorb_earlier(id);
+        }
+    }
+
+    /// Takes in what was left of an earlier incident of the same key.
+    fn absorb_earlier(&mut self, id: IncidentId) {
+        let Some(incident) = self.incidents.get(&id) else { return };
+        if !incident.members.is_empty() || incident.host.is_some() {
+            return;
+        }
+        let key = incident.key.clone();
+        let is_earlier = |other: &&Incident| {
+            other.phase == Phase::Over
+                && other.key == key
+                && other.id != id
+                && other.host.is_none()
+                && other.members.is_empty()
+        };
+        let earlier = self.incidents.values().find(is_earlier).map(|other| other.id);
+        if let Some(earlier) = earlier {
+            self.merge_into(earlier, id);
+        }
+    }
+
+    /// Lets `into` tell what is left of `from`.
+    pub(super) fn merge_into(&mut self, from: IncidentId, into: IncidentId) {
+        let pick = self.random.u64(..);
+        let asked: Vec<_> = self.incidents.get(&from).map_or(Vec::new(), |incident| {
+            let asked = incident.tellings.iter().map(|telling| telling.asked);
+            asked.enumerate().filter_map(|(at, asked)| Some((at, asked?.weight?))).collect()
+        });
+        for (at, weight) in asked {
+            if let Some(place) = self.destinations.get_mut(at) {
+                let now = self.started;
+                place.budget.settle(now, weight, false);
+            }
+        }
+        let Some(from) = self.incidents.remove(&from) else { return };
+        if let Some(host) = from.host.and_then(|host| self.incidents.get_mut(&host)) {
+            host.members.retain(|member| *member != from.id);
+        }
+        if let Some(into) = self.incidents.get_mut(&into) {
+            into.absorb(&from, pick);
+        }
+    }
+
+    pub(super) fn remove_family(&mut self, id: IncidentId) {
+        let Some(incident) = self.incidents.get(&id) else { return };
+        let family: Vec<IncidentId> = self.family(incident).iter().map(|one| one.id).collect();
+        family.into_iter().for_each(|id| self.remove(id));
+    }
+
+    pub(super) fn remove(&mut self, id: IncidentId) {
+        let Some(incident) = self.incidents.remove(&id) else { return };
+        // A fallback that stood by all the time was never asked.
+        for (at, place) in self.destinations.iter_mut().enumerate() {
+            place.account.suppress(Rule::Standby, incident.held(at));
+        }
+        if self.live.get(&incident.key) == Some(&id) {
+            self.live.remove(&incident.key);
+            self.ended.push(incident.key);
         }
     }
 }

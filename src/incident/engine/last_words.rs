@@ -1,14 +1,19 @@
 //! The process stops: what nobody watches any more.
 
-use super::super::incident::{Incident, Phase};
-use super::{
-    Action, Carried, DestinationIndex, Engine, IncidentView, Moment, Placement, Rule, Subject,
-    Time, Urgency, ViewRow,
-};
+use std::cmp::Reverse;
 use std::time::Instant;
 
+use crate::observation::{Key, Rule, Time};
+
+use super::super::budget::Weight;
+use super::super::incident::Incident;
+use super::{
+    Action, Carried, DestinationIndex, Engine, IncidentView, Moment, Placement, Subject, Urgency,
+    ViewRow,
+};
+
 /// A message about several incidents lists so many of them.
-const LISTED: usize = 10;
+pub(super) const LISTED: usize = 10;
 
 impl Engine {
     pub(super) fn stop(&mut self) {
@@ -17,13 +22,11 @@ impl Engine {
         }
         self.stopping = true;
         // What never reached its threshold is not told.
-        for incident in self.incidents.values_mut() {
-            if let Phase::Below(_) = incident.phase {
-                for (telling, place) in incident.tellings.iter_mut().zip(&mut self.destinations) {
-                    let rest = incident.counts.total.saturating_sub(telling.settled);
-                    place.account.suppress(Rule::BelowThreshold, rest);
-                    telling.settled += rest;
-                }
+        for incident in self.incidents.values_mut().filter(|incident| incident.is_below()) {
+            for (telling, place) in incident.tellings.iter_mut().zip(&mut self.destinations) {
+                let rest = incident.counts.total.saturating_sub(telling.settled);
+                place.account.suppress(Rule::BelowThreshold, rest);
+                telling.settled += rest;
             }
         }
     }
@@ -31,37 +34,63 @@ impl Engine {
     /// Asks for what is left to say before the process ends: that nobody
     /// watches any more, then what was never told.
     pub(super) fn ask_last_words(&mut self, now: Instant) {
-        for destination in
-            (0..self.destinations.len()).filter(|at| self.speaks(*at)).collect::<Vec<_>>()
-        {
+        for destination in self.speaking() {
             let can_edit = self.destinations.get(destination).is_some_and(|place| place.can_edit);
             if !can_edit {
-                self.ask_farewell(destination);
+                self.ask_farewell(now, destination);
             }
-            let mut due = Vec::new();
+            let (mut last, mut first) = (Vec::new(), Vec::new());
             for incident in self.incidents.values().filter(|incident| self.is_told(incident)) {
                 let Some(telling) = incident.tellings.get(destination) else { continue };
-                if can_edit && telling.is_known && !telling.had_last_word {
-                    due.push((incident.id, Urgency::Last));
-                } else if !telling.is_known && incident.held(destination) > 0 {
-                    due.push((incident.id, Urgency::First));
+                if telling.asked.is_some() || incident.host.is_some() {
+                    continue;
+                }
+                let is_known = telling.is_known;
+                let is_due = !telling.told.last_word
+                    && (!incident.is_over() || telling.shown != incident.version);
+                if can_edit && is_known && is_due {
+                    last.push(incident.id);
+                } else if !is_known && self.held_of(incident, destination) > 0 {
+                    first.push(incident.id);
                 }
             }
-            for (id, urgency) in due {
-                self.ask(now, id, destination, urgency);
+            for id in last {
+                self.ask(now, destination, id, Urgency::Last, None);
+            }
+            for id in first {
+                let place = self.destinations.get_mut(destination);
+                let asked = place.map(|place| place.ask(now, Weight::Major));
+                self.ask(now, destination, id, Urgency::First, asked);
             }
         }
     }
 
     /// Wants the last words said, if there are any left to say.
-    fn ask_farewell(&mut self, destination: DestinationIndex) {
-        let due = self.incidents.values().any(|incident| incident.lacks_last_word(destination));
+    fn ask_farewell(&mut self, now: Instant, destination: DestinationIndex) {
+        let due = !self.unwatched(destination).is_empty();
         let Some(place) = self.destinations.get_mut(destination) else { return };
-        if due && !place.stands_by && !place.asked_farewell {
-            place.asked_farewell = true;
+        if due && place.farewell.is_none() {
+            place.farewell = Some(place.ask(now, Weight::Major));
             let (subject, urgency) = (Subject::Farewell, Urgency::Last);
             self.actions.push_back(Action { destination, subject, urgency });
         }
+    }
+
+    /// What a destination knows of, and not yet that nobody watches it any
+    /// more; worst first.
+    fn unwatched(&self, destination: DestinationIndex) -> Vec<&Incident> {
+        let lacks = |incident: &&Incident| {
+            let open = !incident.is_over() || self.held_of(incident, destination) > 0;
+            incident.host.is_none()
+                && open
+                && self.is_told(incident)
+                && incident.tellings.get(destination).is_some_and(|telling| {
+                    (telling.is_known || incident.key == Key::Cut) && !telling.told.last_word
+                })
+        };
+        let mut known: Vec<&Incident> = self.incidents.values().filter(lacks).collect();
+        known.sort_by_key(|one| (Reverse(self.severity(one)), Reverse(self.counts_of(one).total)));
+        known
     }
 
     pub(super) fn farewell(
@@ -69,34 +98,34 @@ impl Engine {
         now: Time,
         destination: DestinationIndex,
     ) -> Option<(IncidentView, Carried, Placement)> {
-        let mut known: Vec<&Incident> = self
-            .incidents
-            .values()
-            .filter(|incident| incident.lacks_last_word(destination))
-            .collect();
-        known.sort_by_key(|incident| {
-            (
-                std::cmp::Reverse(incident.key.kind().severity()),
-                std::cmp::Reverse(incident.counts.total),
-            )
-        });
-        let mut view = self.view_of(now, Moment::Stopped, known.first()?.key.clone());
+        let known = self.unwatched(destination);
+        let first = *known.first()?;
+        let mut view = match known.as_slice() {
+            [one] => self.view_of_incident(now, one, Moment::Stopped),
+            _ => self.view_of(now, Moment::Stopped, first.key.clone()),
+        };
+        let mut carried = Carried::default();
+        view.fresh = 0;
+        view.counts = Default::default();
         for incident in &known {
-            view.counts.merge(&incident.counts);
-            view.fresh += incident.held(destination);
+            view.counts.merge(&self.counts_of(incident));
+            view.fresh += self.held_of(incident, destination);
+            carried.totals.extend(self.totals_of(incident));
         }
-        if let [one] = known.as_slice() {
-            view.id = Some(one.id);
-            view.samples = one.samples.clone();
-        }
+        self.list(&mut view, &known, now);
+        Some((view, carried, Placement::New))
+    }
+
+    /// Lists incidents, the first ones by name and the rest by their number.
+    pub(super) fn list(&self, view: &mut IncidentView, listed: &[&Incident], now: Time) {
         let row = |incident: &&Incident| ViewRow {
             key: incident.key.clone(),
-            total: incident.counts.total,
+            total: self.counts_of(incident).total,
+            is_active: self.is_active(incident, now),
         };
-        view.more_total = known.iter().skip(LISTED).map(|incident| incident.counts.total).sum();
-        view.rows = known.iter().take(LISTED).map(row).collect();
-        view.more = known.len().saturating_sub(LISTED);
-        let carried = known.iter().map(|incident| (incident.id, incident.counts.total)).collect();
-        Some((view, carried, Placement::New))
+        view.rows = listed.iter().take(LISTED).map(row).collect();
+        view.more = listed.len().saturating_sub(LISTED);
+        let more = listed.iter().skip(LISTED).map(|incident| self.counts_of(incident).total);
+        view.more_total = more.sum();
     }
 }

@@ -1,7 +1,15 @@
 //! [`Engine`]: decides what is told, and when. No clock, no I/O.
 
+mod asking;
+mod cadence;
+mod destination;
 mod endings;
+mod family;
 mod last_words;
+mod notices;
+mod observe;
+mod roll_up;
+mod room;
 mod settle;
 mod views;
 
@@ -9,21 +17,26 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::observation::{Account, Identity, Key, Rule, Time, later};
+use crate::observation::{Account, Endpoint, Identity, Key, Time, later};
 
-use super::incident::{Incident, Phase, Telling};
+use super::incident::{Incident, Phase};
 use super::input::{
-    Action, Carried, DestinationIndex, Input, Observed, SentOutcome, Subject, Urgency,
+    Action, Carried, DestinationIndex, Input, Manner, SentOutcome, Subject, Urgency,
 };
-use super::silence::Silence;
-use super::view::{Moment, Placement, ViewRow};
-use super::{IncidentId, IncidentPolicy, IncidentView};
+use super::silence::{Quiet, Silence};
+use super::telling::{Asked, Telling};
+use super::view::{Placement, ViewRow};
+use super::{
+    Broadcast, Ending, IncidentId, IncidentPolicy, IncidentView, Mention, MessageRef, Moment,
+};
 
-/// A destination that could not be told for so long is not waited for.
-const STUCK_AFTER: Duration = Duration::from_secs(60);
+pub(crate) use destination::Role;
 
-/// At most so many silences are in force; the first of more gives way.
-const MAX_SILENCES: usize = 64;
+use destination::{Destination, Outage};
+use notices::SilenceOver;
+
+/// At most so many gaps are remembered to correct older moments.
+const MAX_GAPS: usize = 16;
 
 /// Decides what is told, and when.
 ///
@@ -34,37 +47,29 @@ const MAX_SILENCES: usize = 64;
 pub(crate) struct Engine {
     policy: IncidentPolicy,
     identity: Arc<Identity>,
-    started: Time,
+    started: Instant,
     random: fastrand::Rng,
     destinations: Vec<Destination>,
     incidents: BTreeMap<IncidentId, Incident>,
+    /// Which incident a key belongs to: one that is below its threshold, open,
+    /// or closed and remembered.
     live: HashMap<Key, IncidentId>,
     epoch: u64,
-    silences: Vec<Silence>,
+    silences: Vec<Quiet>,
+    silences_over: Vec<SilenceOver>,
+    /// When our own thread had not run, and for how long.
+    gaps: Vec<(Instant, Duration)>,
+    can_mention: bool,
     stopping: bool,
     actions: VecDeque<Action>,
     ended: Vec<Key>,
-}
-
-/// What a destination is to the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Role {
-    pub(crate) can_edit: bool,
-    /// It speaks only when nobody else can.
-    pub(crate) is_fallback: bool,
-}
-
-#[derive(Debug)]
-struct Destination {
-    can_edit: bool,
-    stands_by: bool,
-    /// The action to say the last words is out and not answered.
-    asked_farewell: bool,
-    account: Account,
+    endpoints_changed: bool,
+    wake: Option<Instant>,
 }
 
 impl Engine {
-    /// An engine for these destinations; `seed` feeds its choice of samples.
+    /// An engine for these destinations; `seed` feeds its choice of samples
+    /// and the phases of its series.
     pub(crate) fn new(
         policy: IncidentPolicy,
         identity: Arc<Identity>,
@@ -72,41 +77,47 @@ impl Engine {
         seed: u64,
         destinations: impl IntoIterator<Item = Role>,
     ) -> Self {
-        let destinations = destinations.into_iter().map(|role| Destination {
-            can_edit: role.can_edit,
-            stands_by: role.is_fallback,
-            asked_farewell: false,
-            account: Account::default(),
+        let mut random = fastrand::Rng::with_seed(seed);
+        let destinations = destinations.into_iter();
+        let can_mention = identity.environment.as_ref().is_some_and(|environment| {
+            policy.mention_environments.iter().any(|wanted| wanted == environment)
         });
         Engine {
+            destinations: destinations
+                .map(|role| Destination::new(role, &policy, random.f64()))
+                .collect(),
             policy,
             identity,
-            started: now,
-            random: fastrand::Rng::with_seed(seed),
-            destinations: destinations.collect(),
+            started: now.mono,
+            random,
             incidents: BTreeMap::new(),
             live: HashMap::new(),
             epoch: 0,
             silences: Vec::new(),
+            silences_over: Vec::new(),
+            gaps: Vec::new(),
+            can_mention,
             stopping: false,
             actions: VecDeque::new(),
             ended: Vec::new(),
+            endpoints_changed: false,
+            wake: None,
         }
     }
 
     /// Takes a fact.
     pub(crate) fn handle(&mut self, now: Time, input: Input) {
+        let at = self.engine_time(now);
         match input {
             Input::Observed(batch) => {
                 for observed in batch {
-                    self.observe(now, observed);
+                    self.observe(at, observed);
                 }
             }
-            Input::Sent { destination, subject, carried, last_word, outcome } => {
-                for (id, total) in &carried {
-                    self.settle(now, destination, *id, *total, &outcome, last_word);
-                }
-                self.answered(now.mono, destination, subject, &outcome);
+            Input::Succeeded(counts) => self.succeeded(&counts),
+            Input::Hanging(running) => self.hanging(&running),
+            Input::Sent { destination, subject, carried, outcome } => {
+                self.sent(at, destination, subject, &carried, &outcome);
             }
             // There is no store yet; a merge from one only adopts its message.
             Input::Merged(id, shared) => {
@@ -118,17 +129,27 @@ impl Engine {
                     }
                 }
             }
-            Input::Silence { matcher, lasting } => {
-                if self.silences.len() >= MAX_SILENCES {
-                    self.silences.remove(0);
-                }
-                self.silences.push(Silence { matcher, until: later(now.mono, lasting) });
+            Input::Silence { id, matcher, lasting } => {
+                self.silence(Quiet {
+                    id,
+                    matcher,
+                    began: at,
+                    until: later(at.mono, lasting),
+                    held: 0,
+                });
             }
             Input::Standby { destination, stands_by } => {
                 if let Some(place) = self.destinations.get_mut(destination) {
                     place.stands_by = stands_by;
                 }
             }
+            Input::Outage { destination, since } => {
+                let since = self.engine_instant(since);
+                if let Some(place) = self.destinations.get_mut(destination) {
+                    place.outage.get_or_insert(Outage { since, asked: None });
+                }
+            }
+            Input::Gap(gap) => self.take_off(now.mono, gap),
             Input::Flush => self.flush(),
             Input::Stop => self.stop(),
             Input::Abandon => self.abandon(),
@@ -138,42 +159,18 @@ impl Engine {
 
     /// Lets time pass.
     pub(crate) fn tick(&mut self, now: Time) {
-        self.silences.retain(|silence| silence.until > now.mono);
+        let now = self.engine_time(now);
+        self.wake = None;
         if self.stopping {
             self.ask_last_words(now.mono);
             return;
         }
+        self.end_silences(now.mono);
         self.expire_below(now.mono);
+        self.end_quiet(now);
+        self.forget_calm(now.mono);
+        self.make_room(now);
         self.ask_due(now.mono);
-        self.end_quiet(now.mono);
-    }
-
-    /// Asks for everything that is due.
-    fn ask_due(&mut self, now: Instant) {
-        let mut due = Vec::new();
-        for incident in self.incidents.values().filter(|incident| self.is_told(incident)) {
-            let wanted = |destination: &usize| {
-                self.speaks(*destination) && incident.is_due(*destination, &self.policy, now)
-            };
-            for destination in (0..self.destinations.len()).filter(wanted) {
-                let first = incident.tellings.get(destination).is_none_or(|t| !t.is_known);
-                let urgency = if first { Urgency::First } else { Urgency::Progress };
-                due.push((incident.id, destination, urgency));
-            }
-        }
-        for (id, destination, urgency) in due {
-            self.ask(now, id, destination, urgency);
-        }
-    }
-
-    /// Whether an incident is told of at all: it has reached its threshold,
-    /// and is not kept for the last words.
-    fn is_told(&self, incident: &Incident) -> bool {
-        !matches!(incident.phase, Phase::Below(_)) && (self.stopping || incident.key != Key::Cut)
-    }
-
-    fn speaks(&self, destination: DestinationIndex) -> bool {
-        self.destinations.get(destination).is_some_and(|place| !place.stands_by)
     }
 
     /// What there is to do since the last time.
@@ -186,36 +183,41 @@ impl Engine {
         std::mem::take(&mut self.ended)
     }
 
-    /// When [`tick`](Engine::tick) has something to do.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        if self.stopping {
+    /// The endpoints whose successes count, if they changed.
+    pub(crate) fn take_endpoints(&mut self) -> Option<Vec<Endpoint>> {
+        if !std::mem::take(&mut self.endpoints_changed) {
             return None;
         }
-        let deadlines = self.incidents.values().flat_map(|incident| {
-            let own = match &incident.phase {
-                Phase::Below(seen) => self
-                    .policy
-                    .threshold(&incident.key)
-                    .and_then(|rule| Some(later(seen.front()?.0, rule.window))),
-                // Once quiet, it waits for deliveries, whose end wakes us, or
-                // for them to take too long.
-                Phase::Open if incident.key != Key::Cut => {
-                    let late = incident.tellings.iter().filter_map(|telling| telling.asked);
-                    let late = late.map(|asked| later(asked, STUCK_AFTER)).max();
-                    late.max(Some(incident.quiet_at(&self.policy)))
-                }
-                Phase::Open | Phase::Over => None,
-            };
-            let words = (0..self.destinations.len()).filter_map(|destination| {
-                let waits = self.is_told(incident)
-                    && self.speaks(destination)
-                    && incident.held(destination) > 0
-                    && incident.tellings.get(destination)?.asked.is_none();
-                incident.next_word(destination, &self.policy).filter(|_| waits)
-            });
-            own.into_iter().chain(words)
+        let open = self.incidents.values().filter(|incident| incident.phase == Phase::Open);
+        let mut endpoints: Vec<Endpoint> = Vec::new();
+        for endpoint in open.filter_map(|incident| Endpoint::of(&incident.key)) {
+            if !endpoints.contains(&endpoint) {
+                endpoints.push(endpoint);
+            }
+        }
+        Some(endpoints)
+    }
+
+    /// When [`tick`](Engine::tick) has something to do, as of the last one.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let gaps = self.gaps.iter().map(|(_, gap)| *gap).sum();
+        self.wake.map(|wake| later(wake, gaps))
+    }
+
+    /// Whether somebody would notice if our own thread did not run.
+    pub(crate) fn is_watching(&self) -> bool {
+        self.incidents.values().any(|incident| !incident.is_over())
+    }
+
+    /// The silences in force.
+    pub(crate) fn silences(&self, now: Time) -> Vec<Silence> {
+        let now = self.engine_time(now).mono;
+        let listed = self.silences.iter().map(|quiet| Silence {
+            matcher: quiet.matcher.clone(),
+            remaining: quiet.until.saturating_duration_since(now),
+            held: quiet.held,
         });
-        deadlines.min()
+        listed.collect()
     }
 
     /// Each destination's account.
@@ -257,6 +259,22 @@ impl Engine {
         })
     }
 
+    /// Whether an incident is told of at all: it has reached its threshold,
+    /// and is not kept for the last words.
+    fn is_told(&self, incident: &Incident) -> bool {
+        !incident.is_below() && (self.stopping || incident.key != Key::Cut)
+    }
+
+    fn speaks(&self, destination: DestinationIndex) -> bool {
+        self.destinations.get(destination).is_some_and(|place| !place.stands_by)
+    }
+
+    fn speaking(&self) -> impl Iterator<Item = DestinationIndex> + use<> {
+        let speaking = |(at, place): (usize, &Destination)| (!place.stands_by).then_some(at);
+        let all: Vec<_> = self.destinations.iter().enumerate().filter_map(speaking).collect();
+        all.into_iter()
+    }
+
     /// Wants everything told that is held now.
     fn flush(&mut self) {
         for incident in self.incidents.values_mut() {
@@ -268,97 +286,39 @@ impl Engine {
     }
 
     /// An action found nothing to say.
-    pub(crate) fn skipped(&mut self, destination: DestinationIndex, subject: Subject) {
-        match subject {
-            Subject::Incident(id) => {
-                let incident = self.incidents.get_mut(&id);
-                if let Some(telling) = incident.and_then(|i| i.tellings.get_mut(destination)) {
-                    telling.asked = None;
-                }
-            }
-            Subject::Farewell => {
-                if let Some(place) = self.destinations.get_mut(destination) {
-                    place.asked_farewell = false;
-                }
-            }
-        }
+    pub(crate) fn skipped(&mut self, now: Time, destination: DestinationIndex, subject: Subject) {
+        let now = self.engine_time(now).mono;
+        self.answered(now, destination, subject, false);
     }
 
-    fn observe(&mut self, now: Time, observed: Observed) {
-        let Observed { key, counts, moved_in, moved_out, samples } = observed;
-        let silenced = self.silences.iter().any(|silence| silence.matcher.covers(&key));
-        if silenced {
-            for destination in &mut self.destinations {
-                destination.account.suppress(Rule::Silence, counts.total);
+    /// Wakes up at `at` at the latest.
+    fn wake_at(&mut self, at: Instant) {
+        self.wake = Some(self.wake.map_or(at, |known| known.min(at)));
+    }
+
+    /// Time as incidents see it: without what our own thread missed.
+    fn engine_time(&self, now: Time) -> Time {
+        Time { mono: self.engine_instant(now.mono), wall: now.wall }
+    }
+
+    fn engine_instant(&self, at: Instant) -> Instant {
+        let missed = self.gaps.iter().filter(|(until, _)| *until <= at).map(|(_, gap)| *gap);
+        at.checked_sub(missed.sum()).unwrap_or(at)
+    }
+
+    /// Our own thread did not run for a while, until `until`.
+    fn take_off(&mut self, until: Instant, gap: Duration) {
+        self.gaps.push((until, gap));
+        if self.gaps.len() > MAX_GAPS {
+            let (_, oldest) = self.gaps.remove(0);
+            if let Some(first) = self.gaps.first_mut() {
+                first.1 += oldest;
             }
-        } else if counts.total > 0 {
-            let id = self.incident_for(now, &key);
-            let threshold = self.policy.threshold(&key).map(|rule| rule.count);
-            let pick = self.random.u64(..);
-            let Some(incident) = self.incidents.get_mut(&id) else { return };
-            incident.counts.merge(&counts);
-            incident.moved_in += moved_in;
-            incident.samples.merge(&samples, pick);
-            incident.last_seen = now.mono;
-            if let Phase::Below(seen) = &mut incident.phase {
-                seen.push_back((now.mono, counts.total));
-                if incident.counts.total >= threshold.unwrap_or(0) {
-                    incident.phase = Phase::Open;
-                }
+        }
+        if self.is_watching() {
+            for place in &mut self.destinations {
+                place.gap = Some(place.gap.unwrap_or_default() + gap);
             }
-        }
-        self.move_out(&key, moved_out);
-        if !self.live.contains_key(&key) {
-            self.ended.push(key);
-        }
-    }
-
-    fn incident_for(&mut self, now: Time, key: &Key) -> IncidentId {
-        if let Some(id) = self.live.get(key) {
-            return *id;
-        }
-        self.epoch += 1;
-        let id = IncidentId::new(key.fingerprint(&self.identity), self.epoch);
-        let phase = match self.policy.threshold(key) {
-            Some(_) => Phase::Below(VecDeque::new()),
-            None => Phase::Open,
-        };
-        let incident = Incident::new(id, key.clone(), now, phase, self.destinations.len());
-        self.incidents.insert(id, incident);
-        self.live.insert(key.clone(), id);
-        id
-    }
-
-    /// Wants an incident told, unless that is on its way already.
-    fn ask(
-        &mut self,
-        now: Instant,
-        id: IncidentId,
-        destination: DestinationIndex,
-        urgency: Urgency,
-    ) {
-        if !self.speaks(destination) {
-            return;
-        }
-        let telling =
-            self.incidents.get_mut(&id).and_then(|incident| incident.tellings.get_mut(destination));
-        if let Some(telling) = telling.filter(|telling| telling.asked.is_none()) {
-            telling.asked = Some(now);
-            self.actions.push_back(Action { destination, subject: Subject::Incident(id), urgency });
-        }
-    }
-
-    /// An action is done; see what it leaves to do.
-    fn answered(
-        &mut self,
-        now: Instant,
-        destination: DestinationIndex,
-        subject: Subject,
-        outcome: &SentOutcome,
-    ) {
-        self.skipped(destination, subject);
-        if let (Subject::Incident(id), SentOutcome::Stale) = (subject, outcome) {
-            self.ask(now, id, destination, Urgency::First);
         }
     }
 }

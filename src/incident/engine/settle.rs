@@ -6,17 +6,94 @@ use std::time::Instant;
 use crate::observation::{Account, DropReason, Key, Rule, Time};
 
 use super::super::incident::{Incident, Phase};
-use super::{DestinationIndex, Engine, IncidentId, SentOutcome};
+use super::{Asked, Carried, DestinationIndex, Engine, IncidentId, Manner, SentOutcome, Subject};
 
 impl Engine {
-    pub(super) fn settle(
+    /// An attempt to tell something came to its end.
+    pub(super) fn sent(
         &mut self,
         now: Time,
+        destination: DestinationIndex,
+        subject: Subject,
+        carried: &Carried,
+        outcome: &SentOutcome,
+    ) {
+        let is_posted = matches!(outcome, SentOutcome::Posted(_) | SentOutcome::Adopted(_));
+        let seen = is_posted && carried.manner != Manner::Edit;
+        self.answered(now.mono, destination, subject, seen);
+        for (id, total) in &carried.totals {
+            let in_detail = carried.in_detail && subject == Subject::Incident(*id);
+            self.settle(destination, *id, *total, outcome, in_detail);
+        }
+        if is_posted {
+            self.said(now.mono, destination, carried);
+        }
+        match subject {
+            Subject::Incident(id) => self.told_of(now.mono, destination, id, carried, outcome),
+            Subject::Farewell => {
+                if !matches!(outcome, SentOutcome::Stale) {
+                    for (id, _) in &carried.totals {
+                        let incident = self.incidents.get_mut(id);
+                        let telling = incident.and_then(|one| one.tellings.get_mut(destination));
+                        if let Some(telling) = telling {
+                            telling.told.last_word = true;
+                        }
+                    }
+                }
+            }
+            Subject::Holding => self.told_holding(now.mono, destination, carried, outcome),
+            Subject::Outage => self.told_outage(destination),
+            Subject::SilenceOver(id) => self.told_silence(destination, id),
+        }
+    }
+
+    /// An action is done: its place in the budget is settled.
+    pub(super) fn answered(
+        &mut self,
+        now: Instant,
+        destination: DestinationIndex,
+        subject: Subject,
+        seen: bool,
+    ) {
+        let Some(place) = self.destinations.get_mut(destination) else { return };
+        let asked: Option<Asked> = match subject {
+            Subject::Incident(id) => {
+                let incident = self.incidents.get_mut(&id);
+                incident.and_then(|one| one.tellings.get_mut(destination)?.asked.take())
+            }
+            Subject::Farewell => place.farewell.take(),
+            Subject::Holding => place.holding.asked.take(),
+            Subject::Outage => place.outage.as_mut().and_then(|outage| outage.asked.take()),
+            Subject::SilenceOver(id) => {
+                let over = self.silences_over.iter_mut().find(|over| over.quiet.id == id);
+                over.and_then(|over| over.asked.get_mut(destination)?.take())
+            }
+        };
+        if let Some(weight) = asked.and_then(|asked| asked.weight) {
+            place.budget.settle(now, weight, seen);
+        }
+    }
+
+    /// Who was mentioned, and what else needs not be said again.
+    fn said(&mut self, now: Instant, destination: DestinationIndex, carried: &Carried) {
+        let Some(place) = self.destinations.get_mut(destination) else { return };
+        for mention in &carried.mentions {
+            let severity = carried.told.severity.unwrap_or_default();
+            place.mentioned.insert(mention.clone(), (now, severity));
+        }
+        if carried.gap {
+            place.gap = None;
+        }
+    }
+
+    /// Counts what a message carried.
+    fn settle(
+        &mut self,
         destination: DestinationIndex,
         id: IncidentId,
         total: u64,
         outcome: &SentOutcome,
-        last_word: bool,
+        in_detail: bool,
     ) {
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         let settled = total.min(incident.counts.total);
@@ -25,31 +102,77 @@ impl Engine {
         let new = settled.saturating_sub(telling.settled);
         match outcome {
             SentOutcome::Posted(_) | SentOutcome::Adopted(_) => {
-                // The first message tells one request in detail.
-                let detailed = u64::from(!telling.is_known).min(new);
+                let detailed = u64::from(in_detail).min(new);
                 place.account.delivered += detailed;
                 place.account.coalesced += new - detailed;
-                telling.advance(now.mono);
-                telling.is_known = true;
                 telling.settled += new;
-                telling.had_last_word |= last_word;
-                match outcome {
-                    SentOutcome::Posted(Some(message)) | SentOutcome::Adopted(message) => {
-                        telling.message = Some(message.clone());
-                    }
-                    _ => {}
-                }
                 if !place.stands_by {
                     self.relieve_fallbacks(id, settled);
                 }
             }
-            SentOutcome::Stale => telling.message = None,
+            SentOutcome::Stale => {}
             SentOutcome::Dropped(reason) => {
-                // It keeps the series' pace also when nothing gets through.
-                telling.advance(now.mono);
                 place.account.lose(*reason, new);
                 telling.settled += new;
-                telling.had_last_word |= last_word;
+            }
+        }
+    }
+
+    /// A message about an incident came to its end.
+    fn told_of(
+        &mut self,
+        now: Instant,
+        destination: DestinationIndex,
+        id: IncidentId,
+        carried: &Carried,
+        outcome: &SentOutcome,
+    ) {
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        let round = incident.round.number;
+        let Some(telling) = incident.tellings.get_mut(destination) else { return };
+        let was_known = telling.is_known && telling.began.is_some();
+        if carried.told.round == round {
+            let again = telling.told.again;
+            telling.told = carried.told.clone();
+            telling.told.again |= again;
+        } else if !carried.told.end && !matches!(outcome, SentOutcome::Stale) {
+            // It came back meanwhile, and nobody had heard that it was over.
+            telling.told.round = round;
+        }
+        telling.catches_up = false;
+        match outcome {
+            SentOutcome::Posted(reference) => {
+                telling.is_known = true;
+                telling.began.get_or_insert(now);
+                telling.reminders += usize::from(carried.is_reminder);
+                if carried.manner == Manner::Edit {
+                    telling.last_message = Some(now);
+                } else {
+                    telling.advance(now);
+                    telling.last_visible = Some(now);
+                    telling.told.again |= was_known;
+                }
+                if carried.manner != Manner::Reply {
+                    telling.message = reference.clone().or(telling.message.take());
+                    telling.shows(now, carried);
+                    telling.is_lost = false;
+                }
+            }
+            SentOutcome::Adopted(message) => {
+                telling.is_known = true;
+                telling.began.get_or_insert(now);
+                telling.message = Some(message.clone());
+                telling.shows(now, carried);
+            }
+            SentOutcome::Stale => {
+                telling.message = None;
+                telling.is_lost = true;
+            }
+            SentOutcome::Dropped(_) => {
+                // It keeps the series' pace also when nothing gets through.
+                telling.advance(now);
+                telling.last_visible = Some(now);
+                telling.shows(now, carried);
             }
         }
     }
@@ -69,11 +192,15 @@ impl Engine {
     /// Requests counted under `key` ended under a worse one, where they are
     /// counted now: whatever was settled for them is unsettled.
     pub(super) fn move_out(&mut self, key: &Key, mut count: u64) {
+        if count == 0 {
+            return;
+        }
         let live = self.live.get(key).copied();
         let is_over = |incident: &&Incident| incident.phase == Phase::Over && incident.key == *key;
         let over = self.incidents.values().find(is_over).map(|incident| incident.id);
         for id in live.into_iter().chain(over) {
             count -= self.move_out_of(id, count);
+            self.changed(id);
         }
         // The incident is gone, and all of it was settled.
         for destination in &mut self.destinations {
@@ -92,7 +219,7 @@ impl Engine {
             telling.settled -= over;
             unsettle(&mut place.account, over);
         }
-        if let Phase::Below(seen) = &mut incident.phase {
+        if let Phase::Below { seen, .. } = &mut incident.phase {
             take_back(seen, moved);
         }
         moved

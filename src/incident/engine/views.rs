@@ -2,77 +2,271 @@
 
 use std::sync::Arc;
 
-use crate::observation::{Counts, Key, Kind, Samples, Time};
+use crate::observation::{Counts, Endpoint, Key, Kind, Samples, Time};
 
-use super::{Carried, DestinationIndex, Engine, IncidentView, Moment, Placement, Subject};
+use super::super::incident::{Incident, Phase};
+use super::super::telling::{Telling, Told};
+use super::cadence::{What, decade};
+use super::{
+    Broadcast, Carried, DestinationIndex, Engine, IncidentId, IncidentView, Manner, Moment,
+    Placement, Subject, ViewRow,
+};
 
 impl Engine {
-    /// Whether a message about `subject` would replace an older one.
-    pub(crate) fn is_edit(&self, destination: DestinationIndex, subject: Subject) -> bool {
-        let can_edit = self.destinations.get(destination).is_some_and(|place| place.can_edit);
-        let telling = match subject {
-            Subject::Incident(id) => {
-                self.incidents.get(&id).and_then(|incident| incident.tellings.get(destination))
-            }
-            Subject::Farewell => None,
-        };
-        can_edit && telling.is_some_and(|telling| telling.message.is_some())
-    }
-
-    /// What a message about `subject` says now, which totals it carries, and
-    /// where it goes; `None` when there is nothing to say any more.
+    /// What a message about `subject` says now, what it carries, and where it
+    /// goes; `None` when there is nothing to say any more.
     pub(crate) fn view(
         &self,
         now: Time,
         destination: DestinationIndex,
         subject: Subject,
     ) -> Option<(IncidentView, Carried, Placement)> {
+        let now = self.engine_time(now);
         let place = self.destinations.get(destination)?;
         if place.stands_by {
             return None;
         }
-        match subject {
-            Subject::Farewell => self.farewell(now, destination),
-            Subject::Incident(id) => {
-                let incident = self.incidents.get(&id)?;
-                let telling = incident.tellings.get(destination)?;
-                let moment = match (telling.is_known, self.stopping) {
-                    (false, _) if incident.held(destination) == 0 => return None,
-                    (false, _) => Moment::First,
-                    (true, false) => Moment::Progress,
-                    (true, true) if place.can_edit => Moment::Stopped,
-                    // The farewell tells it.
-                    (true, true) => return None,
-                };
-                let placement = match &telling.message {
-                    Some(message) if place.can_edit => Placement::Edit(message.clone()),
-                    _ => Placement::New,
-                };
-                let mut view = self.view_of(now, moment, incident.key.clone());
-                view.id = Some(id);
-                view.counts = incident.counts;
-                view.moved_in = incident.moved_in;
-                view.moved_out = incident.moved_out;
-                view.fresh = incident.held(destination);
-                view.samples = incident.samples.clone();
-                Some((view, vec![(id, incident.counts.total)], placement))
+        let (mut view, mut carried, placement) = match subject {
+            Subject::Farewell => self.farewell(now, destination)?,
+            Subject::Holding => self.view_of_holding(now, destination)?,
+            Subject::Outage => self.view_of_outage(now, destination)?,
+            Subject::SilenceOver(id) => self.view_of_silence(now, destination, id)?,
+            Subject::Incident(id) => self.view_of_telling(now, destination, id)?,
+        };
+        view.gap = place.gap;
+        carried.gap = place.gap.is_some();
+        Some((view, carried, placement))
+    }
+
+    fn view_of_telling(
+        &self,
+        now: Time,
+        destination: DestinationIndex,
+        id: IncidentId,
+    ) -> Option<(IncidentView, Carried, Placement)> {
+        let place = self.destinations.get(destination)?;
+        let incident = self.incidents.get(&id)?;
+        let telling = incident.tellings.get(destination)?;
+        let manner = self.manner(destination, Subject::Incident(id));
+        let due = self.visible_due(now.mono, incident, destination);
+        let due = due.filter(|due| due.at <= now.mono).map(|due| due.what);
+        let (moment, what) = if self.stopping && telling.is_known {
+            if !place.can_edit {
+                // The farewell tells it.
+                return None;
+            }
+            let ended = if incident.is_over() { Moment::Ended } else { Moment::Stopped };
+            (ended, None)
+        } else if manner == Manner::Edit {
+            (self.moment_of_edit(now, incident, destination, telling)?, None)
+        } else {
+            let what = due?;
+            (moment_of(what, incident), Some(what))
+        };
+        let mut view = self.view_of_incident(now, incident, moment);
+        view.fresh = self.held_of(incident, destination);
+        let mentions = match manner {
+            Manner::Edit => Vec::new(),
+            _ => self.mentions_due(now.mono, incident, destination),
+        };
+        let is_visible = what.is_some() || !telling.is_known;
+        let mut told = self.told_by(incident, telling, moment, is_visible);
+        told.mention_rules.extend(mentions.iter().map(|(rule, _)| *rule));
+        for (_, mention) in mentions {
+            if !view.mentions.contains(&mention) {
+                view.mentions.push(mention);
             }
         }
+        let in_detail = matches!(what, Some(What::First | What::Each));
+        let carried = Carried {
+            totals: self.totals_of(incident),
+            version: incident.version,
+            is_end: incident.is_over(),
+            manner,
+            is_reminder: what == Some(What::Reminder),
+            in_detail: in_detail && !matches!(incident.key, Key::RollUp { .. }),
+            told,
+            mentions: view.mentions.clone(),
+            ..Carried::default()
+        };
+        let placement = match (manner, &telling.message) {
+            (Manner::Edit, Some(message)) => Placement::Edit(message.clone()),
+            (Manner::Reply, Some(message)) => Placement::Reply {
+                parent: message.clone(),
+                broadcast: self.policy.broadcast != Broadcast::Never,
+            },
+            _ => Placement::New,
+        };
+        Some((view, carried, placement))
+    }
+
+    /// What an edit says; `None` if it would say nothing new.
+    fn moment_of_edit(
+        &self,
+        now: Time,
+        incident: &Incident,
+        destination: DestinationIndex,
+        telling: &Telling,
+    ) -> Option<Moment> {
+        if !telling.is_known {
+            return (self.held_of(incident, destination) > 0).then_some(Moment::First);
+        }
+        if incident.host.is_some() {
+            return (!telling.told.joined).then_some(Moment::Joined);
+        }
+        let at = self.edit_due(now.mono, incident, destination);
+        let is_due = at.is_some_and(|at| at <= now.mono) || incident.version != telling.shown;
+        let moment = if incident.is_over() { Moment::Ended } else { Moment::Progress };
+        is_due.then_some(moment)
+    }
+
+    /// What will have been said once a message is sent.
+    fn told_by(
+        &self,
+        incident: &Incident,
+        telling: &Telling,
+        moment: Moment,
+        visible: bool,
+    ) -> Told {
+        let mut told = telling.told.clone();
+        if visible {
+            let severity = self.worst_of(incident).severity();
+            told.severity = Some(told.severity.map_or(severity, |known| known.max(severity)));
+            told.decade = decade(self.round_total(incident));
+            told.round = incident.round.number;
+        }
+        if incident.is_over() {
+            told.end = true;
+            told.visible_end |= visible;
+        }
+        told.joined = moment == Moment::Joined;
+        told.last_word |= self.stopping;
+        told
+    }
+
+    /// The totals of an incident and of what it tells.
+    pub(super) fn totals_of(&self, incident: &Incident) -> Vec<(IncidentId, u64)> {
+        self.family(incident).iter().map(|one| (one.id, one.counts.total)).collect()
+    }
+
+    pub(super) fn view_of_incident(
+        &self,
+        now: Time,
+        incident: &Incident,
+        moment: Moment,
+    ) -> IncidentView {
+        let mut view = self.view_of(now, moment, incident.key.clone());
+        let counted = self.counted(incident);
+        view.id = Some(incident.id);
+        view.counts = self.counts_of(incident);
+        view.moved_in = counted.iter().map(|one| one.moved_in).sum();
+        view.moved_out = counted.iter().map(|one| one.moved_out).sum();
+        view.silenced = counted.iter().map(|one| one.silenced).sum();
+        view.since = incident.round.began.wall;
+        view.last_seen = self.last_seen(incident).wall;
+        view.lasted = self.lasted(incident);
+        view.round = incident.round.number;
+        view.round_total = self.round_total(incident);
+        let hanging = self.hanging_of(incident);
+        view.hanging = hanging
+            .since
+            .filter(|_| hanging.count > 0)
+            .map(|since| (hanging.count, now.mono.saturating_duration_since(since)));
+        if view.hanging.is_some() {
+            view.kind = Kind::Hung;
+        }
+        view.share = self.share(incident);
+        view.ending = self.ending(incident);
+        view.joined = self.guests(incident).iter().map(|guest| self.row(guest, now)).collect();
+        view.host = incident.host.and_then(|host| {
+            let host = self.incidents.get(&self.root(host))?;
+            view.routes = self.routes_if_several(host, now);
+            Some(self.row(host, now))
+        });
+        if let Key::RollUp { .. } = incident.key {
+            view.routes = self.routes_if_several(incident, now);
+            view.common = self.common_reason(incident);
+            let mut listed = counted.clone();
+            listed
+                .sort_by_key(|one| std::cmp::Reverse((self.is_active(one, now), one.counts.total)));
+            self.list(&mut view, &listed, now);
+            // One of them by example, the busiest.
+            if let Some(busiest) = counted.iter().max_by_key(|one| one.counts.total) {
+                view.samples = busiest.samples.clone();
+            }
+        } else {
+            view.samples = incident.samples.clone();
+        }
+        view
+    }
+
+    fn row(&self, incident: &Incident, now: Time) -> ViewRow {
+        ViewRow {
+            key: incident.key.clone(),
+            total: self.counts_of(incident).total,
+            is_active: self.is_active(incident, now),
+        }
+    }
+
+    fn routes_if_several(&self, incident: &Incident, now: Time) -> Option<(usize, usize)> {
+        matches!(incident.key, Key::RollUp { .. }).then(|| self.routes_of(incident, now))
+    }
+
+    /// How many of the requests on its endpoints are its own, since it came
+    /// back or began.
+    fn share(&self, incident: &Incident) -> Option<(u64, u64)> {
+        let counted = self.counted(incident);
+        let (mut own, mut all) = (0, 0);
+        let mut seen: Vec<(Endpoint, u64)> = Vec::new();
+        // A route that did not come back with the others counts no more.
+        let began = incident.round.began.mono;
+        for one in counted.iter().filter(|one| one.round.began.mono >= began) {
+            let total = one.counts.total.saturating_sub(one.round.before);
+            let endpoint = Endpoint::of(&one.key)?;
+            own += total;
+            match seen.iter_mut().find(|(known, _)| *known == endpoint) {
+                Some((_, fine)) => *fine = (*fine).max(one.nearby.fine),
+                None => seen.push((endpoint, one.nearby.fine)),
+            }
+            if counted.len() == 1 {
+                all += one.nearby.others;
+            }
+        }
+        all += own + seen.iter().map(|(_, fine)| fine).sum::<u64>();
+        (all > 0).then_some((own, all))
     }
 
     pub(super) fn view_of(&self, now: Time, moment: Moment, key: Key) -> IncidentView {
         IncidentView {
             id: None,
             moment,
+            kind: key.kind(),
             key,
             counts: Counts::default(),
+            since: now.wall,
+            last_seen: now.wall,
+            round: 0,
+            round_total: 0,
+            share: None,
+            hanging: None,
+            ending: None,
+            lasted: std::time::Duration::ZERO,
+            joined: Vec::new(),
+            routes: None,
+            common: None,
+            host: None,
+            silenced: 0,
+            silence: None,
+            mentions: Vec::new(),
+            gap: None,
+            names_instance: self.policy.replicas > 1,
             fresh: 0,
             moved_in: 0,
             moved_out: 0,
             samples: Samples::default(),
             identity: Arc::clone(&self.identity),
             now,
-            uptime: now.mono.saturating_duration_since(self.started.mono),
+            uptime: now.mono.saturating_duration_since(self.started),
             rows: Vec::new(),
             more: 0,
             more_total: 0,
@@ -84,6 +278,20 @@ impl Engine {
 
     /// A view that tells nothing but that it arrives.
     pub(crate) fn test_view(&self, now: Time) -> IncidentView {
+        let now = self.engine_time(now);
         self.view_of(now, Moment::Test, Key::Other { kind: Kind::Logged })
+    }
+}
+
+fn moment_of(what: What, incident: &Incident) -> Moment {
+    match what {
+        What::First | What::Anew if incident.phase != Phase::Open && incident.is_over() => {
+            Moment::Ended
+        }
+        What::First | What::Each => Moment::First,
+        What::Again => Moment::Again,
+        What::Reminder => Moment::Reminder,
+        What::End => Moment::Ended,
+        What::Anew | What::Worse | What::Grown | What::Mention | What::Digest => Moment::Progress,
     }
 }

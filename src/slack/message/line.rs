@@ -1,7 +1,10 @@
 //! [`Line`]: a line of a message, of our own words and of strangers' text.
 
+use std::time::SystemTime;
+
 use serde_json::{Value, json};
 
+use super::date_time::DateTime;
 use super::visible::spell;
 
 const ELLIPSIS: char = '…';
@@ -21,6 +24,7 @@ pub struct Line {
 enum Span {
     Text(String),
     Code(String),
+    Time(DateTime),
 }
 
 impl Line {
@@ -51,6 +55,14 @@ impl Line {
         self
     }
 
+    /// Adds a time as each reader's clock shows it, with its day if that is
+    /// another one than `now`'s; in UTC where it can't be shown so.
+    #[must_use]
+    pub fn time(mut self, at: SystemTime, now: SystemTime) -> Self {
+        self.spans.push(Span::Time(DateTime::new(at, now)));
+        self
+    }
+
     /// Adds ` · ` if there is something before it.
     #[must_use]
     pub fn dot(self) -> Self {
@@ -69,6 +81,7 @@ impl Line {
     pub fn is_empty(&self) -> bool {
         self.spans.iter().all(|span| match span {
             Span::Text(text) | Span::Code(text) => text.is_empty(),
+            Span::Time(_) => false,
         })
     }
 
@@ -77,8 +90,12 @@ impl Line {
     pub fn to_plain(&self) -> String {
         let mut out = String::new();
         for span in &self.spans {
-            let (Span::Text(text) | Span::Code(text)) = span;
-            text.chars().for_each(|c| spell(c, &mut |c| out.push(c)));
+            match span {
+                Span::Text(text) | Span::Code(text) => {
+                    text.chars().for_each(|c| spell(c, &mut |c| out.push(c)));
+                }
+                Span::Time(time) => out.push_str(&time.to_plain()),
+            }
         }
         out
     }
@@ -91,6 +108,15 @@ impl Line {
             let (text, code) = match span {
                 Span::Text(text) => (text, false),
                 Span::Code(text) => (text, true),
+                Span::Time(time) => {
+                    let token = time.to_token();
+                    if out.len() + token.len() + ELLIPSIS.len_utf8() > max {
+                        out.push(ELLIPSIS);
+                        break;
+                    }
+                    out.push_str(&token);
+                    continue;
+                }
             };
             // Slack wants a code span to stand free.
             if (code || out.ends_with('`')) && !out.is_empty() {
@@ -130,6 +156,15 @@ impl Line {
             let (text, code) = match span {
                 Span::Text(text) => (text, false),
                 Span::Code(text) => (text, true),
+                Span::Time(time) => {
+                    let element = time.to_element();
+                    match room.checked_sub(element.to_string().len()) {
+                        Some(left) => *room = left,
+                        None => break,
+                    }
+                    elements.push(element);
+                    continue;
+                }
             };
             if *room <= SKELETON + 8 {
                 break;

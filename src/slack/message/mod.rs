@@ -2,6 +2,7 @@
 //! foreign text is escaped and Slack's limits are kept.
 
 mod built_in;
+mod date_time;
 mod line;
 mod slack_message;
 mod visible;

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::delivery::Form;
+use crate::delivery::{Form, Op};
+use crate::incident::{IncidentView, Mention};
 
 use super::Line;
 use super::line::{MAX_UNITS, literal};
@@ -10,6 +11,8 @@ use super::line::{MAX_UNITS, literal};
 /// The headline, in bytes of escaped text. `chat.update` refuses a text over
 /// 4,000, a phone shows 90 or so.
 const MAX_HEADLINE: usize = 600;
+/// Somebody has to read it.
+const MAX_MENTIONS: usize = 8;
 /// Slack's observed limit for blocks inside an attachment.
 const MAX_BLOCKS: usize = 20;
 /// The whole message in bytes; Slack refuses somewhere above 11,000.
@@ -35,6 +38,7 @@ pub struct SlackMessage {
     headline: Line,
     color: Color,
     parts: Vec<Part>,
+    mentions: Vec<Mention>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +81,24 @@ impl SlackMessage {
     /// A message with this headline: what a phone shows.
     #[must_use]
     pub fn new(headline: Line) -> Self {
-        SlackMessage { headline, color: Color::GREY, parts: Vec::new() }
+        SlackMessage { headline, color: Color::GREY, parts: Vec::new(), mentions: Vec::new() }
+    }
+
+    /// The message that the crate itself makes of a view, for those who add to
+    /// it or show it elsewhere.
+    #[must_use]
+    pub fn built_in(view: &IncidentView, op: Op<'_>) -> Self {
+        super::render(view, op)
+    }
+
+    /// Who is mentioned after the headline, once each, at most 8.
+    pub(crate) fn mentions(mut self, mentions: &[Mention]) -> Self {
+        for mention in mentions.iter().take(MAX_MENTIONS) {
+            if !self.mentions.contains(mention) {
+                self.mentions.push(mention.clone());
+            }
+        }
+        self
     }
 
     /// The colour of the card's bar. Default: grey.
@@ -109,7 +130,7 @@ impl SlackMessage {
     /// The whole message as people read it, one line per part.
     #[must_use]
     pub fn to_plain(&self) -> String {
-        let mut out = self.headline.to_plain();
+        let mut out = self.headline();
         for part in &self.parts {
             out.push('\n');
             match part {
@@ -124,7 +145,8 @@ impl SlackMessage {
     }
 
     pub(crate) fn headline(&self) -> String {
-        self.headline.to_plain()
+        let mentions: String = self.mentions.iter().map(|who| format!(" {who}")).collect();
+        self.headline.to_plain() + &mentions
     }
 
     /// The payload as Slack gets it, without a channel.
@@ -139,6 +161,9 @@ impl SlackMessage {
             empty if empty.trim().is_empty() => "(no headline)".to_owned(),
             text => text,
         };
+        let mentions: String =
+            self.mentions.iter().map(|who| format!(" {}", who.to_token())).collect();
+        let text = text + &mentions;
         let mut blocks = if form == Form::Full { self.blocks() } else { Vec::new() };
         loop {
             let payload = self.assemble(&text, &blocks);

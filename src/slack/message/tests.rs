@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Color, Line, SlackMessage, render};
 use crate::delivery::{Form, Op};
-use crate::incident::{IncidentView, MessageRef, Moment, ViewRow};
+use crate::incident::{Ending, IncidentView, Matcher, Mention, MessageRef, Moment, ViewRow};
 use crate::observation::{
     Counts, Facts, Identity, Key, Kind, MethodName, Outcome, PathCapture, QueryCapture, Reason,
     RequestHead, RequestInfo, Route, Samples, Site, Status, Time, Window,
@@ -128,7 +128,25 @@ impl Scene {
             id: None,
             moment,
             key: self.key(),
+            kind: self.kind,
             counts: Counts { total, slowest: self.took, span: Some(span) },
+            since: now.wall_at(span.0),
+            last_seen: now.wall,
+            round: 0,
+            round_total: total,
+            share: None,
+            hanging: None,
+            ending: None,
+            lasted: span.1.duration_since(span.0),
+            joined: Vec::new(),
+            routes: None,
+            common: None,
+            host: None,
+            silenced: 0,
+            silence: None,
+            mentions: Vec::new(),
+            gap: None,
+            names_instance: false,
             fresh,
             moved_in: 0,
             moved_out: 0,
@@ -153,6 +171,10 @@ impl Scene {
     fn first(&self) -> String {
         render(&self.view(Moment::First, 1, 1), Op::Post).to_plain()
     }
+}
+
+fn row(key: Key, total: u64) -> ViewRow {
+    ViewRow { key, total, is_active: true }
 }
 
 fn order() -> Scene {
@@ -226,8 +248,7 @@ fn digests_and_edits_and_last_words() {
     ];
     let mut farewell = order().view(Moment::Stopped, 15_015, 0);
     let slow = Scene::new(Kind::Slow, "/a", "/a", Duration::from_secs(6)).key();
-    farewell.rows =
-        vec![ViewRow { key: order().key(), total: 15_012 }, ViewRow { key: slow, total: 3 }];
+    farewell.rows = vec![row(order().key(), 15_012), row(slow, 3)];
     farewell.more = 2;
     farewell.more_total = 5;
     said.push(render(&farewell, Op::Post).to_plain());
@@ -237,6 +258,135 @@ fn digests_and_edits_and_last_words() {
     said.push(render(&repeat, Op::Post).to_plain());
     said.push(render(&order().view(Moment::Test, 0, 0), Op::Post).to_plain());
     insta::assert_snapshot!(said.join("\n\n"));
+}
+
+fn several(moment: Moment, total: u64) -> IncidentView {
+    let mut view = order().view(moment, total, total);
+    view.key = Key::RollUp { kind: Kind::Failed };
+    let route = |path: &str| Scene::new(Kind::Failed, path, path, Duration::ZERO).key();
+    view.rows = vec![row(order().key(), total / 2), row(route("/cart"), total / 3)];
+    view.rows[1].is_active = false;
+    view.more = 10;
+    view.more_total = 77;
+    view.routes = Some((12, 12));
+    view.common = Some(("connection refused".into(), 11, 12));
+    view.share = Some((total, total + 900));
+    view
+}
+
+fn ended(mut view: IncidentView, ending: Ending) -> IncidentView {
+    view.ending = Some(ending);
+    view
+}
+
+#[test]
+fn what_becomes_of_an_incident() {
+    let reference = MessageRef::new("C1", "1.2");
+    let (post, edit, reply) = (Op::Post, Op::Update(&reference), Op::Reply(&reference));
+    let mut said = Vec::new();
+    let mut say = |view: &IncidentView, op| said.push(render(view, op).to_plain());
+    let mut storm = order().view(Moment::Progress, 15_012, 0);
+    storm.share = Some((15_012, 15_400));
+    say(&storm, edit);
+    storm.moment = Moment::Reminder;
+    storm.joined = vec![row(Scene::new(Kind::Slow, "/a", "/a", Duration::ZERO).key(), 31)];
+    storm.silenced = 4;
+    say(&storm, reply);
+    storm.moment = Moment::Again;
+    storm.round = 2;
+    storm.round_total = 12;
+    say(&storm, reply);
+    let hour_ago = storm.now.wall - Duration::from_secs(3600);
+    let recovered = Ending::Recovered { requests: 214, failed: 0 };
+    let over = order().view(Moment::Ended, 15_012, 0);
+    for ending in [
+        recovered,
+        Ending::Recovered { requests: 214, failed: 31 },
+        Ending::Quiet { since: hour_ago },
+        Ending::Unseen { since: hour_ago },
+    ] {
+        say(&ended(over.clone(), ending), edit);
+    }
+    let once = order().view(Moment::Ended, 1, 0);
+    say(&ended(once.clone(), recovered), edit);
+    say(&ended(once, Ending::Quiet { since: hour_ago }), edit);
+    let slow = Scene::new(Kind::Slow, "/reports/{year}", "/reports/2026", Duration::from_secs(7));
+    say(&ended(slow.view(Moment::Ended, 31, 0), recovered), edit);
+    let mut hung = slow.view(Moment::First, 1, 1);
+    hung.kind = Kind::Hung;
+    hung.hanging = Some((1, Duration::from_secs(30)));
+    say(&hung, post);
+    hung.hanging = Some((3, Duration::from_secs(127)));
+    hung.moment = Moment::Progress;
+    hung.counts.total = 5;
+    hung.round_total = 5;
+    say(&hung, edit);
+    hung.hanging = None;
+    hung.moment = Moment::Ended;
+    hung.counts.total = 0;
+    hung.round_total = 0;
+    hung.moved_out = 1;
+    say(&hung, edit);
+    let mut joined = order().view(Moment::Joined, 12, 0);
+    joined.host = Some(row(Key::RollUp { kind: Kind::Failed }, 180_000));
+    joined.routes = Some((12, 12));
+    say(&joined, edit);
+    insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
+fn several_at_once_and_what_is_no_incident() {
+    let reference = MessageRef::new("C1", "1.2");
+    let (post, edit, reply) = (Op::Post, Op::Update(&reference), Op::Reply(&reference));
+    let mut said = Vec::new();
+    let mut say = |view: &IncidentView, op| said.push(render(view, op).to_plain());
+    say(&several(Moment::First, 36), post);
+    let mut storm = several(Moment::Progress, 180_000);
+    say(&storm, edit);
+    storm.fresh = 812;
+    say(&storm, post);
+    storm.moment = Moment::Again;
+    storm.routes = Some((12, 1));
+    storm.round = 1;
+    storm.round_total = 3;
+    say(&storm, reply);
+    let recovered = Ending::Recovered { requests: 214, failed: 0 };
+    let mut over = ended(several(Moment::Ended, 180_000), recovered);
+    over.rows.iter_mut().for_each(|row| row.is_active = false);
+    say(&over, edit);
+    say(&several(Moment::Stopped, 180_000), edit);
+    let mut holding = several(Moment::Holding, 345);
+    holding.routes = None;
+    say(&holding, post);
+    (holding.rows, holding.more) = (Vec::new(), 0);
+    say(&holding, edit);
+    let mut outage = several(Moment::Outage, 1_234);
+    outage.outage = Some(Duration::from_secs(720));
+    outage.gap = Some(Duration::from_secs(480));
+    say(&outage, post);
+    let mut silence = order().view(Moment::SilenceOver, 0, 0);
+    silence.silence = Some(Matcher::all().kind(Kind::Failed).route("/orders"));
+    silence.silenced = 34;
+    silence.since = silence.now.wall - Duration::from_secs(1800);
+    say(&silence, post);
+    let mut replica = order().view(Moment::First, 1, 1);
+    replica.names_instance = true;
+    replica.mentions = vec![Mention::group("S024BE7LH")];
+    say(&replica, post);
+    insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
+fn mentions_and_times_are_slacks_own_markup() {
+    let mut view = order().view(Moment::Progress, 15_012, 812);
+    view.mentions = vec![Mention::user("U024BE7LH"), Mention::here(), Mention::here()];
+    let message = render(&view, Op::Post);
+    let payload = message.payload(Form::TextOnly);
+    let text = payload["text"].as_str().unwrap();
+    assert!(text.ends_with(" <@U024BE7LH> <!here>"), "{text}");
+    assert!(text.contains("<!date^1795348440^{time}|22 Nov 2026 11:54 UTC>"), "{text}");
+    let json = message.to_json();
+    assert!(json.contains(r#""type":"date""#), "{json}");
 }
 
 #[test]
@@ -252,10 +402,40 @@ fn outside_code(text: &str) -> String {
     text.split('`').step_by(2).collect()
 }
 
+/// Without the date tokens and mentions that only we make: whatever is left of
+/// `<` and `>` is somebody's.
+fn without_our_tokens(text: &str) -> String {
+    let mut rest = text;
+    let mut out = String::new();
+    while let Some(at) = rest.find('<') {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let token = from.split_inclusive('>').next().unwrap_or_default();
+        let inner = token.trim_start_matches('<').trim_end_matches('>');
+        let is_date = inner.strip_prefix("!date^").is_some_and(|date| {
+            let mut parts = date.split(['^', '|']);
+            let unix = parts.next().is_some_and(|unix| unix.parse::<u64>().is_ok());
+            let format = parts.next();
+            let format = format.is_some_and(|f| f == "{time}" || f == "{date_short} {time}");
+            let fallback = parts.next().is_some_and(|fallback| {
+                fallback.ends_with(" UTC") && fallback.is_ascii() && !fallback.contains(['`', '@'])
+            });
+            unix && format && fallback && parts.next().is_none()
+        });
+        let is_ours = is_date || ["!here", "@U024BE7LH"].contains(&inner);
+        if !is_ours {
+            out.push_str(token);
+        }
+        rest = from.get(token.len()..).unwrap_or_default();
+    }
+    out + rest
+}
+
 fn check_payload(payload: &Value) -> Result<(), TestCaseError> {
     let text = payload["text"].as_str().unwrap_or_default();
     prop_assert!(!text.trim().is_empty());
-    prop_assert!(text.len() <= 600, "{} bytes", text.len());
+    prop_assert!(text.len() <= 700, "{} bytes", text.len());
+    let text = &without_our_tokens(text);
     prop_assert!(!text.contains('<') && !text.contains('>'), "a token in {text}");
     prop_assert_eq!(text.matches('`').count() % 2, 0, "an open code span in {}", text);
     prop_assert!(!text.contains("``"), "an empty code span in {text}");
@@ -282,6 +462,10 @@ fn check_payload(payload: &Value) -> Result<(), TestCaseError> {
             let leaves = element["elements"].as_array().unwrap();
             prop_assert!(!leaves.is_empty());
             for leaf in leaves {
+                if leaf["type"] == "date" {
+                    prop_assert!(leaf["timestamp"].is_u64() && leaf["fallback"].is_string());
+                    continue;
+                }
                 prop_assert_eq!(&leaf["type"], "text");
                 let text = leaf["text"].as_str().unwrap();
                 prop_assert!(!text.is_empty() && text.encode_utf16().count() <= 3_000);
@@ -349,7 +533,11 @@ proptest! {
     fn no_text_of_a_request_gets_out_of_hand(
         (route, reason, cause, agent) in (hostile(), hostile(), hostile(), proptest::collection::vec(any::<u8>(), 0..100)),
         kind in proptest::sample::select(Kind::ALL.to_vec()),
-        moment in proptest::sample::select(vec![Moment::First, Moment::Progress, Moment::Stopped]),
+        moment in proptest::sample::select(vec![
+            Moment::First, Moment::Progress, Moment::Reminder, Moment::Again, Moment::Ended,
+            Moment::Joined, Moment::Holding, Moment::Outage, Moment::SilenceOver, Moment::Stopped,
+        ]),
+        several in any::<bool>(),
         total in 1u64..u64::MAX / 2,
         millis in any::<u32>(),
         method in "[!#$%&'*+.^_`|~0-9A-Za-z-]{1,30}",
@@ -364,9 +552,23 @@ proptest! {
         scene.method = method;
         scene.notes = vec![(route.clone(), reason.clone()); 9];
         let mut view = scene.view(moment, total, total / 2);
-        view.rows = vec![ViewRow { key: scene.key(), total }; 10];
+        view.rows = vec![row(scene.key(), total); 10];
+        view.more = 3;
+        view.round = millis % 3;
+        view.share = Some((total, total));
+        view.hanging = several.then_some((total, Duration::from_millis(millis.into())));
+        view.ending = Some(Ending::Recovered { requests: total, failed: u64::from(millis % 2) });
+        view.joined = vec![row(scene.key(), total); 3];
+        view.routes = several.then_some((12, 3));
+        view.common = Some((reason.clone(), 11, 12));
+        view.host = Some(row(scene.key(), total));
+        view.silenced = total;
+        view.silence = Some(Matcher::all().kind(kind).route(route.clone()));
+        view.mentions = vec![Mention::here(), Mention::user("U024BE7LH")];
+        view.gap = Some(Duration::from_secs(millis.into()));
+        view.names_instance = several;
         let panic = Key::Panic { site: Site::new(reason, millis, None) };
-        for key in [scene.key(), panic] {
+        for key in [scene.key(), panic, Key::RollUp { kind }] {
             view.key = key;
             let reference = MessageRef::new("C1", "1.2");
             for (op, form) in [

@@ -1,0 +1,262 @@
+//! What a destination is to be told of an incident next, and when.
+
+use std::time::{Duration, Instant};
+
+use crate::observation::{Key, Kind, later};
+
+use super::super::budget::Weight;
+use super::super::incident::Incident;
+use super::super::telling::Telling;
+use super::{Broadcast, DestinationIndex, Engine, Mention};
+
+/// After so long without observations a digest is left to the end...
+const QUIET_FOR: Duration = Duration::from_secs(60);
+/// ...if that comes within so long.
+const END_IS_NEAR: Duration = Duration::from_secs(300);
+
+/// What there is to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// The first word.
+    First,
+    /// Its message is gone; a new one takes its place.
+    Anew,
+    /// One more, where each is told.
+    Each,
+    /// It is back.
+    Again,
+    /// A worse kind joined.
+    Worse,
+    /// Ten times as many.
+    Grown,
+    /// Somebody is to be mentioned.
+    Mention,
+    /// It still goes on.
+    Reminder,
+    /// What was held.
+    Digest,
+    /// It is over.
+    End,
+}
+
+/// Something to say, from some time on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    pub(super) at: Instant,
+    pub(super) what: What,
+}
+
+impl Engine {
+    /// What is to be told by a message that is seen.
+    pub(super) fn visible_due(
+        &self,
+        now: Instant,
+        incident: &Incident,
+        destination: DestinationIndex,
+    ) -> Option<Due> {
+        let telling = incident.tellings.get(destination)?;
+        if incident.host.is_some() || !self.is_told(incident) {
+            return None;
+        }
+        let at_once = |what| Some(Due { at: now, what });
+        let held = self.held_of(incident, destination);
+        let wanted = telling.catches_up || self.is_wanted(incident, destination);
+        if !telling.is_known {
+            // After a refusal it keeps the pace of the series.
+            let refused = telling.last_message;
+            let after = refused.map(|last| self.step_after(destination, last, telling.step));
+            let at = after.filter(|at| *at > now && !wanted).unwrap_or(now);
+            return (held > 0).then_some(Due { at, what: What::First });
+        }
+        if telling.is_lost {
+            return at_once(What::Anew);
+        }
+        if self.policy.each && held > 0 {
+            return at_once(What::Each);
+        }
+        if incident.round.number > telling.told.round {
+            return at_once(What::Again);
+        }
+        if incident.is_over() {
+            return if self.is_end_seen(incident, destination, telling, held) {
+                at_once(What::End)
+            } else {
+                None
+            };
+        }
+        let worst = self.worst_of(incident).severity();
+        if telling.told.severity.is_some_and(|told| worst > told) {
+            return at_once(What::Worse);
+        }
+        if !self.mentions_due(now, incident, destination).is_empty() {
+            return at_once(What::Mention);
+        }
+        if self.is_editable(destination, telling) {
+            self.seen_again(incident, destination, telling)
+        } else {
+            let last = telling.last_message.filter(|_| held > 0)?;
+            let at = self.step_after(destination, last, telling.step);
+            if !wanted && self.is_left_to_the_end(incident, at) {
+                return None;
+            }
+            Some(Due { at: if wanted { now } else { at }, what: What::Digest })
+        }
+    }
+
+    /// What is seen of an incident whose message is edited.
+    fn seen_again(
+        &self,
+        incident: &Incident,
+        destination: DestinationIndex,
+        telling: &Telling,
+    ) -> Option<Due> {
+        let last = telling.last_visible?;
+        let grown = decade(self.round_total(incident)) > telling.told.decade;
+        let grown =
+            grown.then(|| Due { at: later(last, self.policy.escalate_every), what: What::Grown });
+        let after = self.policy.reminder_after(telling.reminders);
+        let reminder = self.late(destination, later(last, after), after);
+        let reminder = Due { at: reminder, what: What::Reminder };
+        grown.into_iter().chain([reminder]).min_by_key(|due| due.at)
+    }
+
+    /// Whether it has been quiet before a digest would be due, and its end,
+    /// which tells the rest, comes soon.
+    fn is_left_to_the_end(&self, incident: &Incident, at: Instant) -> bool {
+        let quiet = later(self.last_seen(incident).mono, QUIET_FOR);
+        let soon = later(at, END_IS_NEAR);
+        at > quiet && self.quiet_at(incident).is_some_and(|end| end <= soon)
+    }
+
+    /// Whether the end of an incident is to be seen.
+    fn is_end_seen(
+        &self,
+        incident: &Incident,
+        destination: DestinationIndex,
+        telling: &Telling,
+        held: u64,
+    ) -> bool {
+        let long = self.lasted(incident) > self.policy.long_after;
+        if self.is_editable(destination, telling) {
+            let told = &telling.told;
+            let always = self.policy.broadcast == Broadcast::Always;
+            !told.visible_end && (long || told.again || !told.mention_rules.is_empty() || always)
+        } else {
+            !telling.told.end && (long || held > 0)
+        }
+    }
+
+    /// When an incident's message is to be edited.
+    pub(super) fn edit_due(
+        &self,
+        now: Instant,
+        incident: &Incident,
+        destination: DestinationIndex,
+    ) -> Option<Instant> {
+        let telling = incident.tellings.get(destination)?;
+        if !self.is_editable(destination, telling) || !self.is_told(incident) {
+            return None;
+        }
+        if incident.host.is_some() {
+            return (!telling.told.joined).then_some(now);
+        }
+        let changed = incident.version != telling.shown;
+        let wanted = telling.catches_up || self.is_wanted(incident, destination);
+        if changed && (incident.is_over() || telling.shows_end || wanted) {
+            return Some(now);
+        }
+        let last = telling.shown_at.unwrap_or(now);
+        if changed {
+            let began = telling.began.unwrap_or(last);
+            let (mark, step) = self.policy.edits.after(last.saturating_duration_since(began));
+            return Some(self.late(destination, later(began, mark), step));
+        }
+        // Nothing but the age of what still runs.
+        let since = self.hanging_of(incident).since.filter(|_| !incident.is_over())?;
+        Some(later(since, next_age(last.saturating_duration_since(since))))
+    }
+
+    pub(super) fn is_editable(&self, destination: DestinationIndex, telling: &Telling) -> bool {
+        let can_edit = self.destinations.get(destination).is_some_and(|place| place.can_edit);
+        can_edit && telling.message.is_some() && !self.policy.each
+    }
+
+    /// When the digest after `last` may follow.
+    fn step_after(&self, destination: DestinationIndex, last: Instant, step: usize) -> Instant {
+        let after = self.policy.digest_after(step);
+        self.late(destination, later(last, after), after)
+    }
+
+    /// Later by this process's part of a step, so that replicas take turns.
+    fn late(&self, destination: DestinationIndex, at: Instant, step: Duration) -> Instant {
+        let phase = self.destinations.get(destination).map_or(0.0, |place| place.phase);
+        later(at, step.mul_f64(phase.clamp(0.0, 1.0) / 2.0))
+    }
+
+    /// Who is to be mentioned now, with a message about an incident.
+    pub(super) fn mentions_due(
+        &self,
+        now: Instant,
+        incident: &Incident,
+        destination: DestinationIndex,
+    ) -> Vec<(usize, Mention)> {
+        if !self.can_mention || self.policy.mentions.is_empty() {
+            return Vec::new();
+        }
+        let (Some(telling), Some(place)) =
+            (incident.tellings.get(destination), self.destinations.get(destination))
+        else {
+            return Vec::new();
+        };
+        let (kind, total) = (self.worst_of(incident), self.round_total(incident));
+        let counted = self.counted(incident);
+        let mut due: Vec<(usize, Mention)> = Vec::new();
+        for (number, rule) in self.policy.mentions.iter().enumerate() {
+            let routes = counted.iter().filter_map(|one| one.key.route()).map(|r| r.as_str());
+            if telling.told.mention_rules.contains(&number) || !rule.covers(kind, total, routes) {
+                continue;
+            }
+            let rests = place.mentioned.get(&rule.mention).is_some_and(|(at, severity)| {
+                now < later(*at, self.policy.mention_every) && kind.severity() <= *severity
+            });
+            if !rests {
+                due.push((number, rule.mention.clone()));
+            }
+        }
+        due
+    }
+
+    /// What a message takes of the budget.
+    pub(super) fn weight(&self, incident: &Incident, what: What) -> Weight {
+        let mild = matches!(self.worst_of(incident), Kind::Slow | Kind::Cancelled);
+        match what {
+            What::Digest | What::Reminder => Weight::Minor,
+            What::First | What::Each if mild => Weight::Minor,
+            _ => Weight::Major,
+        }
+    }
+
+    /// How bad it is: what is worse goes first.
+    pub(super) fn severity(&self, incident: &Incident) -> u8 {
+        match incident.key {
+            // Several routes are worse than one of them.
+            Key::RollUp { .. } => self.worst_of(incident).severity() + 1,
+            _ => self.worst_of(incident).severity(),
+        }
+    }
+}
+
+/// How many zeros the number of the count's size has.
+pub(super) fn decade(count: u64) -> u32 {
+    count.checked_ilog10().unwrap_or(0)
+}
+
+/// The next age at which a request that still runs is told again: 1, 2, 5
+/// minutes, then each 10.
+fn next_age(age: Duration) -> Duration {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let marks = [1, 2, 5].map(|n| n * MINUTE);
+    let early = marks.into_iter().find(|mark| *mark > age);
+    let tens = u32::try_from(age.as_secs() / 600).unwrap_or(u32::MAX).saturating_add(1);
+    early.unwrap_or_else(|| (10 * MINUTE).saturating_mul(tens))
+}

@@ -1,0 +1,153 @@
+//! How much one channel is told.
+
+use super::bench::*;
+use crate::incident::engine::*;
+use crate::incident::input::*;
+use crate::observation::{Kind, Site};
+
+fn panics(n: u32) -> Vec<Key> {
+    (0..n).map(|line| Key::Panic { site: Site::new("a.rs", line, None) }).collect()
+}
+
+#[test]
+fn beyond_twenty_one_message_says_what_is_held() {
+    for roles in [WEBHOOK, BOT] {
+        let mut bench = Bench::new(IncidentPolicy::default(), roles);
+        bench.observe_all(&panics(31));
+        let told = bench.deliver();
+        assert_eq!(told.len(), 20);
+        let holding: Vec<_> =
+            told.iter().filter(|said| said.view.moment == Moment::Holding).collect();
+        assert_eq!(holding.len(), 1);
+        let view = &holding[0].view;
+        assert_eq!((view.rows().len() + view.more(), view.counts().total()), (12, 12));
+        // They are told by it; nothing is pending.
+        assert_eq!((bench.account(0).pending(), bench.account(0).accounted()), (0, 31));
+        // More of them waits for the budget, and is told then.
+        bench.observe_all(&panics(31));
+        let mut seen = Vec::new();
+        for second in 0..700 {
+            bench.pass(SECOND);
+            let told = bench.deliver();
+            seen.extend(told.iter().filter(|said| said.is_visible()).map(|_| second));
+        }
+        assert!(seen.iter().all(|second| *second >= 599), "{seen:?}");
+        assert!(seen.len() <= 20);
+        assert_eq!(bench.account(0).accounted(), 62);
+    }
+}
+
+#[test]
+fn what_is_slow_leaves_room_for_what_fails() {
+    let policy = IncidentPolicy::default().roll_up_at(0);
+    let mut bench = Bench::new(policy, WEBHOOK);
+    let slow: Vec<Key> = (0..30).map(|n| slow(&format!("/s{n}"))).collect();
+    bench.observe_all(&slow);
+    let told = bench.deliver();
+    // Twelve, and one that says that the rest is held.
+    assert_eq!(told.len(), 13);
+    bench.observe(&failed("/a"), 1);
+    assert_eq!(bench.briefs(), ["post First 1"]);
+}
+
+#[test]
+fn the_worst_goes_first() {
+    let policy = IncidentPolicy::default().roll_up_at(0).budget(3, 3);
+    let mut bench = Bench::new(policy, WEBHOOK);
+    let keys =
+        [slow("/a"), failed("/b"), request(Kind::Cancelled, "/c", None), panics(1)[0].clone()];
+    bench.observe_all(&keys);
+    let told: Vec<Key> = bench.deliver().iter().map(|said| said.view.key.clone()).collect();
+    assert_eq!(told[..2], [panics(1)[0].clone(), failed("/b")]);
+}
+
+#[test]
+fn what_is_said_to_be_held_is_kept_true() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    bench.observe_all(&panics(25));
+    bench.deliver();
+    bench.pass(SECOND);
+    bench.observe_all(&panics(28));
+    let mut edits = Vec::new();
+    for second in 1..700 {
+        bench.pass(SECOND);
+        for said in bench.deliver() {
+            if said.view.moment == Moment::Holding {
+                assert!(!said.is_visible());
+                edits.push((second, said.view.rows().len() + said.view.more()));
+            }
+        }
+    }
+    assert_eq!(edits.first().map(|(_, held)| *held), Some(9), "{edits:?}");
+    assert_eq!(edits.last().map(|(_, held)| *held), Some(0), "{edits:?}");
+}
+
+#[test]
+fn sixty_an_hour() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    let mut seen = Vec::new();
+    let mut line = 0;
+    for second in 0..3600 {
+        bench.pass(SECOND);
+        if second % 10 == 0 {
+            line += 1;
+            bench.observe(&Key::Panic { site: Site::new("b.rs", line, None) }, 1);
+        }
+        seen.extend(bench.deliver().iter().filter(|said| said.is_visible()).map(|_| second));
+    }
+    assert_eq!(seen.len(), 60);
+    for from in &seen {
+        let within = seen.iter().filter(|at| (*from..*from + 600).contains(*at)).count();
+        assert!(within <= 20, "{within}");
+    }
+    assert_eq!(bench.account(0).accounted(), 360);
+}
+
+#[test]
+fn a_flush_is_not_held() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    bench.observe_all(&panics(40));
+    bench.handle(Input::Flush);
+    bench.deliver();
+    assert!(bench.engine.is_flushed());
+    assert_eq!(bench.account(0).pending(), 0);
+}
+
+#[test]
+fn after_an_outage_one_message_and_then_the_present_state() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    let begun = bench.now.mono;
+    bench.observe(&failed("/a"), 1);
+    bench.deliver();
+    // Nothing gets through for an hour.
+    let mut stuck = Vec::new();
+    for second in 0..3600 {
+        bench.pass(SECOND);
+        if second < 60 {
+            bench.observe(&failed("/b"), 1);
+        }
+        bench.observe(&failed("/a"), 1);
+        if second == 61 {
+            bench.handle(Input::Outage { destination: 0, since: begun });
+        }
+        stuck.extend(bench.actions());
+    }
+    assert_eq!(stuck.iter().filter(|action| action.subject == Subject::Outage).count(), 1);
+    stuck.sort_by_key(|action| action.urgency);
+    let mut told = Vec::new();
+    for action in stuck {
+        let Some((view, carried, placement)) = bench.view(action) else { continue };
+        told.push(Said { destination: 0, placement, view });
+        bench.sent(action, carried, SentOutcome::Posted(Some(MessageRef::new("C1", "x"))));
+    }
+    told.extend(bench.deliver());
+    let first = &told[0].view;
+    assert_eq!(first.moment, Moment::Outage);
+    assert_eq!(first.outage(), Some(HOUR));
+    assert_eq!(first.fresh(), 3660);
+    // The one that is over is told by it, the one that goes on by its own.
+    let open: Vec<_> = told[1..].iter().map(|said| said.view.key.clone()).collect();
+    assert!(open.contains(&failed("/a")), "{open:?}");
+    assert_eq!(bench.account(0).pending(), 0);
+    assert_eq!(bench.account(0).accounted(), 3661);
+}

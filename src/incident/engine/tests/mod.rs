@@ -1,0 +1,10 @@
+//! The engine by example, and against a naive model.
+
+mod bench;
+mod budgets;
+mod lifecycle;
+mod mentions;
+mod model;
+mod roll_ups;
+mod shutdown;
+mod time;

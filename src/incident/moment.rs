@@ -1,0 +1,56 @@
+//! [`Moment`] and [`Ending`]: at which moment of its life an incident is told.
+
+use std::time::SystemTime;
+
+/// At which moment of its life an incident is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Moment {
+    /// The first word about it, in full.
+    First,
+    /// More of the same since the last message: a digest, an edit, or a reply
+    /// because it got worse.
+    Progress,
+    /// It goes on for long.
+    Reminder,
+    /// It had ended, and is back.
+    Again,
+    /// It has ended.
+    Ended,
+    /// It goes on as part of another incident.
+    Joined,
+    /// The channel has been told enough for a while; this says what is held.
+    Holding,
+    /// Nothing could be delivered for a while; this says for how long.
+    Outage,
+    /// A silence is over; this says what it held.
+    SilenceOver,
+    /// The process stops watching it.
+    Stopped,
+    /// A message that somebody asked for to see that it arrives.
+    Test,
+}
+
+/// How an incident ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ending {
+    /// Requests came after its last observation, and it did not happen again.
+    Recovered {
+        /// How many came.
+        requests: u64,
+        /// How many of them failed in another way.
+        failed: u64,
+    },
+    /// No request has come since then, so nothing is proven.
+    Quiet {
+        /// When it was last observed.
+        since: SystemTime,
+    },
+    /// It has not been observed since then; whether it could have been is not
+    /// known, as for a panic, which belongs to no route.
+    Unseen {
+        /// When it was last observed.
+        since: SystemTime,
+    },
+}

@@ -1,0 +1,98 @@
+//! [`Telling`]: what one destination knows of an incident.
+
+use std::time::Instant;
+
+use super::MessageRef;
+use super::budget::Weight;
+use super::input::Carried;
+
+/// What one destination knows of an incident.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Telling {
+    /// The total that it was told, or that was settled otherwise.
+    pub(super) settled: u64,
+    /// Some message of ours about it is in the channel.
+    pub(super) is_known: bool,
+    /// The message that can be edited.
+    pub(super) message: Option<MessageRef>,
+    /// That message is gone; another one has to take its place.
+    pub(super) is_lost: bool,
+    /// Which version of the incident that message shows, since when, and
+    /// whether it says that it is over.
+    pub(super) shown: u64,
+    pub(super) shown_at: Option<Instant>,
+    pub(super) shows_end: bool,
+    pub(super) asked: Option<Asked>,
+    /// Somebody waits until this total is settled.
+    pub(super) flush_to: Option<u64>,
+    /// Its present state is to be told after an outage.
+    pub(super) catches_up: bool,
+    /// Places in the digest and reminder series.
+    pub(super) step: usize,
+    pub(super) reminders: usize,
+    /// When this round was first told; series count from here.
+    pub(super) began: Option<Instant>,
+    pub(super) last_message: Option<Instant>,
+    pub(super) last_visible: Option<Instant>,
+    pub(super) told: Told,
+}
+
+/// A message that is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) since: Instant,
+    /// It may be more than an edit.
+    pub(super) is_visible: bool,
+    /// What it takes of the budget.
+    pub(super) weight: Option<Weight>,
+}
+
+/// What was said already.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// The worst kind so far.
+    pub(super) severity: Option<u8>,
+    /// The largest power of ten of the count in a visible message.
+    pub(super) decade: u32,
+    /// Which round.
+    pub(super) round: u32,
+    /// That this round is over, and for how many the end was seen.
+    pub(super) end: bool,
+    pub(super) visible_end: bool,
+    /// Something was visible after this round's first message.
+    pub(super) again: bool,
+    /// By their place in the policy.
+    pub(super) mention_rules: Vec<usize>,
+    /// That it goes on as part of another one.
+    pub(super) joined: bool,
+    /// That nobody watches any more.
+    pub(super) last_word: bool,
+}
+
+impl Telling {
+    /// A visible message came to its end: the next one waits longer.
+    pub(super) fn advance(&mut self, now: Instant) {
+        if self.last_message.is_some() {
+            self.step += 1;
+        }
+        self.last_message = Some(now);
+    }
+
+    /// What the message in place says from now on.
+    pub(super) fn shows(&mut self, now: Instant, carried: &Carried) {
+        self.shown = carried.version;
+        self.shown_at = Some(now);
+        self.shows_end = carried.is_end;
+    }
+
+    /// A new round begins.
+    pub(super) fn begin_round(&mut self) {
+        self.began = None;
+        self.step = 0;
+        self.reminders = 0;
+        self.told.end = false;
+        self.told.visible_end = false;
+        self.told.again = false;
+        self.told.decade = 0;
+    }
+}

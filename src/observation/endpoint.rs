@@ -1,0 +1,18 @@
+//! [`Endpoint`]: a method on a route, where requests are compared.
+
+use super::{Key, MethodName, Route};
+
+/// A method on a route: where the requests that go well are counted next to
+/// those that don't.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Endpoint {
+    pub(crate) method: MethodName,
+    pub(crate) route: Route,
+}
+
+impl Endpoint {
+    /// The endpoint that a key belongs to, if it belongs to one.
+    pub(crate) fn of(key: &Key) -> Option<Self> {
+        Some(Endpoint { method: key.method()?, route: key.route()?.clone() })
+    }
+}

@@ -1,0 +1,85 @@
+//! The card below a headline: causes and context.
+
+use crate::incident::IncidentView;
+use crate::observation::{Sample, spoken};
+
+use super::Line;
+
+/// `connection refused ← pool timed out`, unless the headline, which shows
+/// the first `shown` bytes, said it already.
+pub(super) fn causes(sample: &Sample, shown: usize) -> Line {
+    let causes: Vec<&str> = sample.causes().collect();
+    match causes.as_slice() {
+        [] => Line::new(),
+        [one] if one.len() <= shown => Line::new(),
+        all => {
+            let text = all.join(" ← ");
+            Line::new().code(text)
+        }
+    }
+}
+
+/// Which request, where, since when: `/orders/1234 · request 01JX… · pod-7 ·
+/// 1.8.2, up 4 min · 61 in flight`.
+pub(super) fn context(view: &IncidentView, sample: &Sample) -> Line {
+    let mut line = Line::new();
+    let is_route = view.key().route().is_some_and(|route| route.as_str() == sample.path());
+    let route_shows_method = view.key().method().is_some_and(|m| m.as_str() == sample.method());
+    if !sample.path().is_empty() && (!is_route || !sample.query().is_empty()) {
+        let query = match sample.query() {
+            "" => String::new(),
+            query => format!("?{query}"),
+        };
+        let method = match sample.method() {
+            method if route_shows_method || method.is_empty() => String::new(),
+            method => format!("{method} "),
+        };
+        line = line.code(format!("{method}{}{query}", sample.path()));
+    }
+    let agent = http::header::USER_AGENT;
+    for (name, value) in sample.headers().filter(|(name, _)| *name != agent.as_str()) {
+        let name = if name == "x-request-id" { "request" } else { name };
+        line = line.dot().text(format!("{name} ")).code(value);
+    }
+    for (name, value) in sample.notes() {
+        line = line.dot().code(format!("{name} {value}"));
+    }
+    line = deployment(view, line.dot().code(view.identity().instance()));
+    if sample.in_flight() > 1 {
+        let count = spoken::count(sample.in_flight() as u64);
+        line = line.dot().text(format!("{count} in flight"));
+    }
+    match sample.header(&agent) {
+        Some(agent) => line.dot().text("from ").code(agent),
+        None => line,
+    }
+}
+
+pub(super) fn deployment(view: &IncidentView, line: Line) -> Line {
+    let up = spoken::span(view.uptime());
+    match view.identity().release() {
+        Some(release) => line.dot().code(release).text(format!(", up {up}")),
+        None => line.dot().text(format!("up {up}")),
+    }
+}
+
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{}.{} kB", bytes / 1_000, bytes % 1_000 / 100),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(
+            (size(12), size(1_250), size(12_300_000)),
+            ("12 B".into(), "1.2 kB".into(), "12.3 MB".into())
+        );
+    }
+}

@@ -1,0 +1,121 @@
+//! How an end is told.
+
+use crate::incident::{Ending, IncidentView};
+use crate::observation::{Key, Kind, spoken};
+
+use super::card::{causes, context};
+use super::names::{name, request};
+use super::{Color, Line, SlackMessage, beside, did, opening, several, span};
+
+/// What is told when an incident has ended: recovered with proof, quiet, or
+/// once.
+pub(super) fn ended(view: &IncidentView) -> SlackMessage {
+    let kind = view.key().kind();
+    let is_well = matches!(view.ending(), Some(Ending::Recovered { failed: 0, .. }));
+    let is_once = view.round_total() == 1 && view.round() == 0;
+    let is_several = matches!(view.key(), Key::RollUp { .. });
+    let (icon, color) = match is_well && !is_once {
+        true => ("🟢", Color::GREEN),
+        false => ("⚪", Color::GREY),
+    };
+    let line = opening(icon, view);
+    let headline = if view.round_total() == 0 {
+        moved(view, line)
+    } else if is_once {
+        once(view, line)
+    } else {
+        let line = subject(view, line, is_well, is_several);
+        let total = spoken::count(view.round_total());
+        let noun = match kind {
+            Kind::Slow | Kind::Cancelled => format!(" {}", did(kind)),
+            _ => String::new(),
+        };
+        let lasted = spoken::span(view.lasted());
+        let line = match view.lasted().as_secs() {
+            0 => line.dot().text(format!("{total}{noun} within a second")),
+            _ => line.dot().text(format!("{total}{noun} in {lasted}")),
+        };
+        since(view, line)
+    };
+    let mut message = SlackMessage::new(headline).color(color);
+    if is_several {
+        return several::rows(view, message);
+    }
+    let slowest = spoken::duration(view.counts().slowest());
+    message = match is_once {
+        true => message.paragraph(Line::new().text(format!("took {slowest}"))),
+        false => message.paragraph(span(view)),
+    };
+    if let Some(sample) = view.samples().last().or(view.samples().first()) {
+        let mut latest = causes(sample, 0);
+        if !latest.is_empty() && !is_once {
+            latest = Line::new().text("latest: ").join(latest);
+        }
+        message = message.paragraph(latest).paragraph(context(view, sample));
+    }
+    message.paragraph(beside(view))
+}
+
+/// `recovered POST /orders/{id}`, or what is over without a proof.
+fn subject(view: &IncidentView, line: Line, is_well: bool, is_several: bool) -> Line {
+    let (all, _) = view.routes().unwrap_or_default();
+    match (is_well, view.ending(), is_several) {
+        (true, _, true) => line.text(format!("recovered: {all} routes")),
+        (true, ..) if view.key().route().is_some() => request(view.key(), line.text("recovered ")),
+        (true, ..) => name(view.key(), line.text("recovered: ")),
+        (_, Some(Ending::Quiet { .. }), true) => {
+            line.text(format!("quiet: {}", several::routes(all, view.key().kind())))
+        }
+        (_, Some(Ending::Quiet { .. }), _) => name(view.key(), line.text("quiet: ")),
+        (_, _, true) => line.text(format!("over: {}", several::routes(all, view.key().kind()))),
+        _ => name(view.key(), line.text("over: ")),
+    }
+}
+
+/// What has been seen since its last observation.
+fn since(view: &IncidentView, line: Line) -> Line {
+    match view.ending() {
+        Some(Ending::Recovered { requests, failed: 0 }) => {
+            let did = did(view.key().kind());
+            line.dot().text(format!("0 of {} {did} since", spoken::count(requests)))
+        }
+        Some(Ending::Recovered { requests, failed }) => line.dot().text(format!(
+            "{} of {} failed in another way since",
+            spoken::count(failed),
+            spoken::count(requests)
+        )),
+        Some(Ending::Quiet { since }) => {
+            line.dot().text("no requests since ").time(since, view.now().wall)
+        }
+        Some(Ending::Unseen { since }) => {
+            line.dot().text("none since ").time(since, view.now().wall)
+        }
+        None => line,
+    }
+}
+
+/// `once at 12:07: 500 POST /orders/{id} · 214 fine since`.
+fn once(view: &IncidentView, line: Line) -> Line {
+    let line = line.text("once at ").time(view.since(), view.now().wall).text(": ");
+    let line = name(view.key(), line);
+    match view.ending() {
+        Some(Ending::Recovered { requests, failed }) => {
+            let fine = requests.saturating_sub(failed);
+            line.dot().text(format!("{} fine since", spoken::count(fine)))
+        }
+        Some(Ending::Quiet { .. }) => line.dot().text("no requests since"),
+        _ => line.dot().text("none since"),
+    }
+}
+
+/// All of its requests ended worse than it said.
+fn moved(view: &IncidentView, line: Line) -> Line {
+    let line = name(view.key(), line);
+    let count = view.moved_out();
+    let told = if count == 1 {
+        "it ended worse and is told there"
+    } else {
+        "all ended worse and are told there"
+    };
+    line.dot().text(told)
+}

@@ -1,0 +1,229 @@
+//! The built-in rendering of an [`IncidentView`].
+
+mod card;
+mod ended;
+mod names;
+mod several;
+
+use crate::delivery::Op;
+use crate::incident::{IncidentView, Moment};
+use crate::observation::{Key, Kind, spoken};
+
+use super::{Color, Line, SlackMessage};
+
+use card::{causes, context, deployment};
+use names::{HEADLINE_REASON, color, icon, name, what};
+
+/// Renders a view the way the crate does unless it is told otherwise.
+pub(crate) fn render(view: &IncidentView, op: Op<'_>) -> SlackMessage {
+    let is_several = matches!(view.key(), Key::RollUp { .. });
+    let mut message = match view.moment() {
+        Moment::Holding => several::holding(view),
+        Moment::Outage => several::outage(view),
+        Moment::SilenceOver => several::silence_over(view),
+        Moment::Stopped => several::stopped(view),
+        Moment::Test => test(view),
+        Moment::Ended => ended::ended(view),
+        Moment::Joined => joined(view),
+        Moment::First | Moment::Progress | Moment::Reminder | Moment::Again if is_several => {
+            several::roll_up(view, op)
+        }
+        Moment::First => first(view),
+        // Nothing has come to it that would be told by its number.
+        Moment::Progress if view.counts().total() == 1 && view.hanging().is_none() => first(view),
+        Moment::Progress | Moment::Reminder | Moment::Again => progress(view, op),
+    };
+    if let Some(gap) = view.gap() {
+        message = message.paragraph(Line::new().text(format!(
+            "This process did not run for {} (stopped, frozen or asleep); that time is in no age.",
+            spoken::span(gap)
+        )));
+    }
+    if view.maybe_repeat() {
+        message = message.paragraph(
+            Line::new().text("This may be a repeat: an earlier attempt was not answered."),
+        );
+    }
+    message.mentions(view.mentions())
+}
+
+fn first(view: &IncidentView) -> SlackMessage {
+    let kind = view.kind();
+    // Where each is told, the one that is told is the latest.
+    let sample = match view.counts().total() > view.fresh() {
+        true => view.samples().last(),
+        false => view.samples().first(),
+    };
+    let sample = sample.or(view.samples().last());
+    let mut headline = match view.hanging() {
+        Some(hanging) => still_running(view, hanging, opening(icon(kind), view)),
+        None => what(view.key(), sample, opening(icon(kind), view)),
+    };
+    if view.counts().total() > 1 && view.hanging().is_none() {
+        headline = headline.dot().text(format!("{} so far", spoken::count(view.counts().total())));
+    }
+    let mut message = SlackMessage::new(headline).color(color(kind));
+    if let Some(sample) = sample {
+        message =
+            message.paragraph(causes(sample, HEADLINE_REASON)).paragraph(context(view, sample));
+    }
+    message = message.paragraph(beside(view));
+    if view.stopped() {
+        message = message.paragraph(
+            Line::new()
+                .text("No longer watched: ")
+                .code(view.identity().instance())
+                .text(" stopped ")
+                .time(view.now().wall, view.now().wall),
+        );
+    }
+    message
+}
+
+/// `still running 30 s · GET /reports/{year}`, or how many and the oldest.
+fn still_running(
+    view: &IncidentView,
+    (count, oldest): (u64, std::time::Duration),
+    line: Line,
+) -> Line {
+    let oldest = spoken::span(oldest);
+    let line = match count {
+        1 => line.text(format!("still running {oldest} · ")),
+        _ => line.text(format!("{} still running, the oldest {oldest} · ", spoken::count(count))),
+    };
+    names::request(view.key(), line)
+}
+
+fn progress(view: &IncidentView, op: Op<'_>) -> SlackMessage {
+    let kind = view.kind();
+    let opening = opening(icon(kind), view);
+    let mut headline = match (view.moment(), view.hanging()) {
+        (_, Some(hanging)) => still_running(view, hanging, opening),
+        (Moment::Again, _) => name(view.key(), opening.text("again: ")),
+        (Moment::Reminder, _) => name(view.key(), opening.text("still: ")),
+        _ => name(view.key(), opening),
+    };
+    if view.hanging().is_none() || view.counts().total() > 1 {
+        headline = numbers(view, op, headline.dot());
+    }
+    let mut message = SlackMessage::new(headline).color(color(kind)).paragraph(span(view));
+    if let Some(sample) = view.samples().last() {
+        let mut latest = causes(sample, 0);
+        if !latest.is_empty() {
+            latest = Line::new().text("latest: ").join(latest);
+        }
+        message = message.paragraph(latest).paragraph(context(view, sample));
+    }
+    message.paragraph(beside(view))
+}
+
+/// `812 more · 15 012 since 12:04 (97 %)`.
+fn numbers(view: &IncidentView, op: Op<'_>, line: Line) -> Line {
+    let total = view.round_total();
+    // What a message in place says has told the smaller count itself.
+    let is_digest = matches!(op, Op::Post) && view.moment() == Moment::Progress;
+    let mut line = match view.fresh() {
+        fresh if is_digest && fresh > 0 && fresh < total => {
+            line.text(format!("{} more · ", spoken::count(fresh)))
+        }
+        _ => line,
+    };
+    line = line.text(format!("{} since ", spoken::count(total)));
+    line = line.time(view.since(), view.now().wall);
+    match view.share().filter(|(_, all)| *all > 1) {
+        Some((own, all)) => line.text(format!(" ({})", spoken::share(own, all))),
+        None => line,
+    }
+}
+
+/// When it was last seen, how long it took, and what else became of it.
+fn span(view: &IncidentView) -> Line {
+    let mut line = Line::new().text("last ").time(view.last_seen(), view.now().wall);
+    let slowest = view.counts().slowest();
+    if !slowest.is_zero() {
+        line = line.dot().text(format!("slowest {}", spoken::duration(slowest)));
+    }
+    if view.round() > 0 {
+        let total = spoken::count(view.counts().total());
+        line = line.dot().text(format!("{total} in all, back {}", times(view.round())));
+    }
+    if view.moved_out() > 0 {
+        let count = spoken::count(view.moved_out());
+        line = line.dot().text(format!("{count} more ended worse and are told there"));
+    }
+    if view.moved_in() > 0 {
+        let count = spoken::count(view.moved_in());
+        line = line.dot().text(format!("{count} of them were told as slow before"));
+    }
+    line
+}
+
+/// What goes on beside it: what joined it, what a silence keeps.
+fn beside(view: &IncidentView) -> Line {
+    let mut line = Line::new();
+    for row in view.joined().iter().filter(|row| row.total() > 0) {
+        let word = names::word(row.key().kind());
+        line = line.dot().text(format!("and {} {word} on this route", spoken::count(row.total())));
+    }
+    if view.silenced() > 0 && view.silence().is_none() {
+        line = line.dot().text(format!("{} more are silenced", spoken::count(view.silenced())));
+    }
+    line
+}
+
+/// Its message was posted, and from now on another one tells it.
+fn joined(view: &IncidentView) -> SlackMessage {
+    let mut headline = name(view.key(), opening("↪", view)).dot().text("part of: ");
+    headline = match (view.routes(), view.host()) {
+        (Some((all, _)), Some(host)) => headline.text(several::routes(all, host.key().kind())),
+        (None, Some(host)) => name(host.key(), headline),
+        _ => headline.text("another incident"),
+    };
+    let mut message = SlackMessage::new(headline).color(Color::GREY);
+    if let Some(sample) = view.samples().first().or(view.samples().last()) {
+        let first = what(view.key(), Some(sample), Line::new().text("first: "));
+        message = message.paragraph(first).paragraph(context(view, sample));
+    }
+    message
+}
+
+fn test(view: &IncidentView) -> SlackMessage {
+    let headline = opening("🔔", view).text("test message · alerts arrive here");
+    let from = deployment(view, Line::new().text("sent by ").code(view.identity().instance()));
+    SlackMessage::new(headline).paragraph(from)
+}
+
+/// `🔴 [production] shop-api · `, with the instance where several speak.
+fn opening(icon: &str, view: &IncidentView) -> Line {
+    let identity = view.identity();
+    let environment = identity.environment().map(|name| format!("[{name}] ")).unwrap_or_default();
+    let line = Line::new().text(format!("{icon} {environment}{}", identity.service()));
+    match view.names_instance() {
+        true => line.text(" ").code(identity.instance()).text(" · "),
+        false => line.text(" · "),
+    }
+}
+
+/// `once`, `twice`, `3 times`.
+fn times(count: u32) -> String {
+    match count {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        count => format!("{count} times"),
+    }
+}
+
+/// `1 request`, `15 012 requests`.
+fn requests(count: u64) -> String {
+    let noun = if count == 1 { "request" } else { "requests" };
+    format!("{} {noun}", spoken::count(count))
+}
+
+/// What a kind's requests did, after "0 of 214".
+fn did(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Slow | Kind::Hung => "slow",
+        Kind::Cancelled => "cancelled",
+        _ => "failed",
+    }
+}

@@ -1,0 +1,154 @@
+//! Messages about several incidents: roll-ups, what is held, outages, the last
+//! words.
+
+use crate::delivery::Op;
+use crate::incident::{IncidentView, Moment};
+use crate::observation::{Kind, spoken};
+
+use super::card::{causes, context, deployment};
+use super::names::{HEADLINE_REASON, color, icon, name, shortened, what};
+use super::{Color, Line, SlackMessage, beside, numbers, opening, requests, span};
+
+/// Several routes with the same trouble.
+pub(super) fn roll_up(view: &IncidentView, op: Op<'_>) -> SlackMessage {
+    let kind = view.kind();
+    let (all, active) = view.routes().unwrap_or_default();
+    let mut headline = opening(icon(kind), view);
+    headline = match view.moment() {
+        Moment::Again => headline.text("again: "),
+        Moment::Reminder => headline.text("still: "),
+        _ => headline,
+    };
+    headline = match active {
+        active if active > 0 && active < all => {
+            headline.text(format!("{active} of {}", routes(all, kind)))
+        }
+        _ => headline.text(routes(all, kind)),
+    };
+    if let Some((text, ..)) = view.common_reason() {
+        headline = headline.dot().code(shortened(text, HEADLINE_REASON));
+    }
+    let headline = numbers(view, op, headline.dot());
+    let mut message = SlackMessage::new(headline).color(color(kind));
+    if let Some((text, with, of)) = view.common_reason() {
+        if with < of || text.len() > HEADLINE_REASON {
+            message = message.paragraph(Line::new().code(text).text(format!(" in {with} of {of}")));
+        }
+    }
+    message = rows(view, message).paragraph(span(view)).paragraph(beside(view));
+    let from = Line::new().code(view.identity().instance());
+    message.paragraph(deployment(view, from))
+}
+
+/// `12 routes failing`.
+pub(super) fn routes(count: usize, kind: Kind) -> String {
+    let what = match kind {
+        Kind::Failed => "routes failing",
+        Kind::Panicked => "routes panicking",
+        Kind::BodyFailed => "routes with failing bodies",
+        Kind::Hung => "routes hanging",
+        Kind::Slow => "routes slow",
+        Kind::Cancelled => "routes with cancelled requests",
+        Kind::Logged => "places reporting errors",
+    };
+    format!("{count} {what}")
+}
+
+/// One line for each incident, the worst ones by name.
+pub(super) fn rows(view: &IncidentView, mut message: SlackMessage) -> SlackMessage {
+    let all_rest = view.rows().iter().all(|row| !row.is_active());
+    for row in view.rows() {
+        let count = format!("{} × ", spoken::count(row.total()));
+        let mut line = name(row.key(), Line::new().text(count));
+        if !row.is_active() && !all_rest {
+            line = line.dot().text("quiet now");
+        }
+        message = message.paragraph(line);
+    }
+    if view.more() > 0 {
+        let rest = requests(view.more_total());
+        message =
+            message.paragraph(Line::new().text(format!("and {} more with {rest}", view.more())));
+    }
+    message
+}
+
+/// The channel has been told enough for a while.
+pub(super) fn holding(view: &IncidentView) -> SlackMessage {
+    let several = view.rows().len() + view.more();
+    if several == 0 {
+        let headline = opening("▶", view).text("nothing is held any more");
+        return SlackMessage::new(headline);
+    }
+    let noun = if several == 1 { "incident" } else { "incidents" };
+    let headline = opening("⏸", view).text(format!(
+        "holding {several} {noun} with {}: this channel has been told a lot",
+        requests(view.counts().total())
+    ));
+    let message = rows(view, SlackMessage::new(headline).color(Color::ORANGE));
+    message.paragraph(Line::new().text("They are told as soon as it has been quieter here."))
+}
+
+/// Nothing could be delivered for a while.
+pub(super) fn outage(view: &IncidentView) -> SlackMessage {
+    let lasted = spoken::span(view.outage().unwrap_or_default());
+    let headline = opening("📭", view).text(format!("alerts could not be delivered for {lasted}"));
+    let headline = match view.fresh() {
+        0 => headline.dot().text("nothing else happened meanwhile"),
+        fresh => headline.dot().text(format!("{} were counted meanwhile", requests(fresh))),
+    };
+    let message = rows(view, SlackMessage::new(headline).color(Color::ORANGE));
+    match view.rows().iter().any(|row| row.is_active()) {
+        true => message.paragraph(Line::new().text("What still goes on follows.")),
+        false => message,
+    }
+}
+
+/// A silence is over.
+pub(super) fn silence_over(view: &IncidentView) -> SlackMessage {
+    let mut headline = opening("🔔", view).text("silence over: ");
+    if let Some(silence) = view.silence() {
+        headline = match silence.kind_and_route() {
+            (None, None) => headline.text("everything"),
+            (Some(kind), None) => headline.text(kind.as_str()),
+            (None, Some(route)) => headline.code(route),
+            (Some(kind), Some(route)) => headline.text(format!("{kind} on ")).code(route),
+        };
+    }
+    let held = spoken::count(view.silenced());
+    let headline = headline.dot().text(format!("{held} held while silenced, since "));
+    SlackMessage::new(headline.time(view.since(), view.now().wall))
+}
+
+/// Nobody watches any more.
+pub(super) fn stopped(view: &IncidentView) -> SlackMessage {
+    let now = view.now().wall;
+    let total = spoken::count(view.counts().total());
+    let opening = opening("⏹", view).text("no longer watched: ");
+    let stopped =
+        |line: Line| line.code(view.identity().instance()).text(" stopped ").time(now, now);
+    let listed = view.rows().len() + view.more();
+    if listed <= 1 || view.routes().is_some() {
+        let subject = match view.routes() {
+            Some((all, _)) => opening.text(routes(all, view.key().kind())),
+            None => name(view.key(), opening),
+        };
+        let headline = stopped(subject.dot());
+        let mut message = SlackMessage::new(headline.dot().text(format!("{total} until then")));
+        if view.routes().is_some() {
+            return rows(view, message);
+        }
+        // An edit replaces the message that told what happened: say it again.
+        if let Some(sample) = view.samples().first() {
+            message = message
+                .paragraph(what(view.key(), Some(sample), Line::new().text("first: ")))
+                .paragraph(causes(sample, HEADLINE_REASON))
+                .paragraph(context(view, sample));
+        }
+        return message.paragraph(beside(view));
+    }
+    let headline = stopped(opening)
+        .dot()
+        .text(format!("{listed} open incidents, {} until then", requests(view.counts().total())));
+    rows(view, SlackMessage::new(headline))
+}
