@@ -142,7 +142,7 @@ impl Engine {
             let always = self.policy.broadcast == Broadcast::Always;
             !told.visible_end && (long || told.again || !told.mention_rules.is_empty() || always)
         } else {
-            !telling.told.end && (long || held > 0)
+            held > 0 || (long && !telling.told.end)
         }
     }
 

@@ -223,6 +223,12 @@ impl Engine {
 
     pub(super) fn remove(&mut self, id: IncidentId) {
         let Some(incident) = self.incidents.remove(&id) else { return };
+        // What is left of it, below its threshold, stands by itself.
+        for member in &incident.members {
+            if self.incidents.get(member).is_some_and(|one| one.host == Some(id)) {
+                self.detach(*member);
+            }
+        }
         // A fallback that stood by all the time was never asked.
         for (at, place) in self.destinations.iter_mut().enumerate() {
             place.account.suppress(Rule::Standby, incident.held(at));

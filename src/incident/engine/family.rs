@@ -31,13 +31,14 @@ impl Engine {
         }
     }
 
-    /// An incident and everything that it tells.
+    /// An incident and everything that it tells, but for what is below its
+    /// threshold.
     pub(super) fn family<'a>(&'a self, incident: &'a Incident) -> Vec<&'a Incident> {
         let mut family = vec![incident];
         let mut next = 0;
         while let Some(one) = family.get(next) {
             let members = one.members.iter().filter_map(|id| self.incidents.get(id));
-            let members: Vec<&Incident> = members.collect();
+            let members: Vec<&Incident> = members.filter(|one| !one.is_below()).collect();
             family.extend(members);
             next += 1;
         }

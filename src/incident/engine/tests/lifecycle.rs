@@ -536,3 +536,15 @@ fn a_fallback_stands_by_and_takes_over() {
     assert_eq!((told.len(), told[0].destination, told[0].view.counts.total), (1, 1, 2));
     assert_eq!(bench.account(1).accounted(), 5);
 }
+
+#[test]
+fn what_was_never_told_is_still_pending_when_more_comes_below_the_threshold() {
+    let mut bench = Bench::new(at_three(), &[POSTS, EDITS, FALLBACK]);
+    let key = failed("/a");
+    bench.observe(&key, 3);
+    bench.pass(5 * MINUTE);
+    bench.observe(&key, 1);
+    for destination in 0..3 {
+        assert_eq!(bench.account(destination).accounted(), 4, "{:?}", bench.account(destination));
+    }
+}
