@@ -1,13 +1,13 @@
 //! [`SlackAlertLayer`]: ties the rooms together.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tower_layer::Layer;
 
 use crate::config::{AlertConfig, Disabled};
 use crate::handoff::Handoff;
-use crate::service::{Recorder, SlackAlert};
+use crate::service::{HungWatch, Recorder, SlackAlert};
 use crate::worker::{AlertHandle, ChannelSetup, Control, Setup, start};
 
 /// Applies [`SlackAlert`] to services.
@@ -49,6 +49,8 @@ impl SlackAlertLayer {
             tracing::info!(target: "tower_slack_alert", "dry run: alerts go to the log only");
         }
         let handoff = Arc::new(Handoff::new(config.clock));
+        let rules = Arc::new(config.rules);
+        let watch = HungWatch::new(Arc::clone(&rules), Arc::clone(&handoff));
         let control: Arc<Control> = start(Setup {
             handoff: Arc::clone(&handoff),
             policy: config.policy,
@@ -57,9 +59,10 @@ impl SlackAlertLayer {
             destinations: config.destinations,
             silences: Arc::default(),
             seed: config.seed,
+            watch: Mutex::new(Some(Box::new(watch))),
         });
         // Services keep the thread alive, not knowing what they hold.
-        let recorder = Recorder::new(config.rules, handoff, Arc::clone(&control) as _);
+        let recorder = Recorder::new(rules, handoff, Arc::clone(&control) as _);
         SlackAlertLayer { parts: Some(Arc::new(Parts { recorder, control })) }
     }
 

@@ -66,7 +66,7 @@ impl AlertConfig {
     /// | `SLACK_ALERT_WEBHOOK_URL` | tell this webhook |
     /// | `SLACK_ALERT_BOT_TOKEN`, `SLACK_ALERT_CHANNEL`, `SLACK_ALERT_API_URL` | or this channel, through a bot |
     /// | `SLACK_ALERT_SERVICE`, `_ENVIRONMENT`, `_RELEASE` | who speaks |
-    /// | `SLACK_ALERT_SLOW_AFTER`, `_CANCELLED_AFTER`, `_CLOSE_AFTER` | durations such as `500ms`, `2s`, `1m` |
+    /// | `SLACK_ALERT_SLOW_AFTER`, `_HUNG_AFTER`, `_CANCELLED_AFTER`, `_CLOSE_AFTER` | durations such as `500ms`, `2s`, `1m` |
     /// | `SLACK_ALERT_IGNORE_PATHS` | paths, separated by commas |
     /// | `SLACK_ALERT_MENTION` | who is mentioned for which kind: `panicked=S024BE7LH,failed=here` |
     /// | `SLACK_ALERT_REPLICAS` | how many replicas share the channel |

@@ -27,6 +27,8 @@ pub struct AlertConfigBuilder {
     pub(super) enabled: bool,
     pub(super) disabled: Option<Disabled>,
     pub(super) rules: Rules,
+    pub(super) hung_after: Option<Duration>,
+    pub(super) slow_is_set: bool,
     pub(super) extra_headers: Vec<String>,
     pub(super) failure_statuses: Option<Vec<u16>>,
     pub(super) policy: IncidentPolicy,
@@ -49,6 +51,8 @@ impl AlertConfigBuilder {
             enabled: true,
             disabled: None,
             rules: Rules::default(),
+            hung_after: None,
+            slow_is_set: false,
             extra_headers: Vec::new(),
             failure_statuses: None,
             policy: IncidentPolicy::default(),
@@ -118,6 +122,15 @@ impl AlertConfigBuilder {
     /// When a response counts as slow. Default: 5 s.
     pub fn slow_after(mut self, threshold: Duration) -> Self {
         self.rules.slow_after = threshold;
+        self.slow_is_set = true;
+        self
+    }
+
+    /// When a request that has no response yet is told, while it still runs;
+    /// never before it is slow. Its end is told in the same message, or by one
+    /// more where messages can't be edited. Default: 30 s.
+    pub fn hung_after(mut self, threshold: Duration) -> Self {
+        self.hung_after = Some(threshold);
         self
     }
 
@@ -348,6 +361,7 @@ impl AlertConfigBuilder {
         let mut faults = std::mem::take(&mut self.faults);
         let destinations = self.destinations(&mut faults);
         let identity = self.identity(&mut faults);
+        self.take_hung_after(&mut faults);
         self.check_thresholds(&mut faults);
         self.check_ignores(&mut faults);
         self.check_http(&mut faults);

@@ -10,7 +10,7 @@ use super::disabled::Disabled;
 use super::{AlertConfigBuilder, ConfigFault, Destination};
 
 const PREFIX: &str = "SLACK_ALERT_";
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 16] = [
     "WEBHOOK_URL",
     "BOT_TOKEN",
     "CHANNEL",
@@ -19,6 +19,7 @@ const KNOWN: [&str; 15] = [
     "ENVIRONMENT",
     "RELEASE",
     "SLOW_AFTER",
+    "HUNG_AFTER",
     "CANCELLED_AFTER",
     "CLOSE_AFTER",
     "IGNORE_PATHS",
@@ -113,7 +114,9 @@ impl Reader {
         self.builder.release = self.get("RELEASE");
         if let Some(threshold) = self.duration("SLOW_AFTER") {
             self.builder.rules.slow_after = threshold;
+            self.builder.slow_is_set = true;
         }
+        self.builder.hung_after = self.duration("HUNG_AFTER");
         self.builder.rules.cancelled_after = self.duration("CANCELLED_AFTER");
         if let Some(quiet) = self.duration("CLOSE_AFTER") {
             self.builder.policy.close_after = quiet;

@@ -23,6 +23,14 @@ impl RouteConfig {
         self
     }
 
+    /// When a request that has no response yet is told on this route, while it
+    /// still runs; never before it is slow.
+    #[must_use]
+    pub fn hung_after(mut self, threshold: Duration) -> Self {
+        self.rules.hung_after = Some(threshold);
+        self
+    }
+
     /// From which age on a dropped request counts as cancelled on this route.
     /// Default: its `slow_after`, if that is set.
     #[must_use]

@@ -15,6 +15,8 @@ use super::{AlertConfigBuilder, ConfigFault};
 const MAX_NAME: usize = 64;
 const MAX_HEADERS: usize = 8;
 
+const SHORTER_THAN_SLOW: &str = "must not be shorter than slow_after";
+
 const HAS_HTTP: bool = cfg!(feature = "__http");
 
 impl AlertConfigBuilder {
@@ -66,6 +68,16 @@ impl AlertConfigBuilder {
         check_positive("cancelled_after", self.rules.cancelled_after, faults);
     }
 
+    /// An explicit `hung_after` below an explicit `slow_after` is a mistake.
+    pub(super) fn take_hung_after(&mut self, faults: &mut Vec<ConfigFault>) {
+        let Some(hung_after) = self.hung_after.take() else { return };
+        check_positive("hung_after", Some(hung_after), faults);
+        if self.slow_is_set && hung_after < self.rules.slow_after {
+            faults.push(ConfigFault::new("hung_after", SHORTER_THAN_SLOW));
+        }
+        self.rules.hung_after = hung_after;
+    }
+
     pub(super) fn check_ignores(&self, faults: &mut Vec<ConfigFault>) {
         for path in self.rules.ignore.paths.iter().filter(|path| !path.starts_with('/')) {
             let shown: String = path.chars().take(MAX_NAME).collect();
@@ -115,6 +127,10 @@ impl AlertConfigBuilder {
             let setting = |name: &str| format!("route({template:?}) {name}");
             check_positive(&setting("slow_after"), config.rules.slow_after, faults);
             check_positive(&setting("cancelled_after"), config.rules.cancelled_after, faults);
+            check_positive(&setting("hung_after"), config.rules.hung_after, faults);
+            if config.rules.hung_after.zip(config.rules.slow_after).is_some_and(|(h, s)| h < s) {
+                faults.push(ConfigFault::new(setting("hung_after"), SHORTER_THAN_SLOW));
+            }
             // The last call for a route stands.
             self.policy.tell_after.retain(|rule| rule.route.as_ref() != Some(&template));
             for rule in config.mentions {

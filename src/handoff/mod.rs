@@ -1,6 +1,7 @@
 //! Written by requests, read by our thread: counts, requests in flight, and
 //! the ledger.
 
+mod hang;
 mod ledger;
 mod notes;
 mod registry;
@@ -10,6 +11,7 @@ mod stripe;
 mod successes;
 mod tally;
 mod unrouted;
+mod watch;
 
 use std::sync::atomic::AtomicBool;
 
@@ -17,6 +19,7 @@ use crate::observation::{Clock, RouteBudget};
 
 pub use stats::{DestinationState, DestinationStats, Stats};
 
+pub(crate) use hang::{Hang, HungAs};
 pub(crate) use ledger::Ledger;
 pub(crate) use notes::Notes;
 pub(crate) use registry::{Registry, Ticket};
@@ -24,6 +27,7 @@ pub(crate) use slot::Slot;
 pub(crate) use successes::Successes;
 pub(crate) use tally::{Batch, Tally};
 pub(crate) use unrouted::Unrouted;
+pub(crate) use watch::Watch;
 
 /// What the request path and our thread share.
 #[derive(Debug)]

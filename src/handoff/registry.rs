@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::observation::RequestInfo;
 use crate::observation::lock::relock;
@@ -82,6 +82,28 @@ impl Registry {
             }
         }
         (slot, Ticket { shard: number, entry })
+    }
+
+    /// The requests that have had no answer for `age`, and when the oldest of
+    /// the younger ones began.
+    pub(crate) fn older_than(
+        &self,
+        now: Instant,
+        age: Duration,
+    ) -> (Vec<Arc<Slot>>, Option<Instant>) {
+        let (mut old, mut young) = (Vec::new(), None::<Instant>);
+        for shard in self.shards.iter() {
+            let shard = relock(shard);
+            for slot in shard.entries.iter().flatten().filter(|slot| slot.hang().is_running()) {
+                let began = slot.info().started();
+                if now.saturating_duration_since(began) < age {
+                    young = Some(young.map_or(began, |young| young.min(began)));
+                } else if !slot.hang().is_told() {
+                    old.push(Arc::clone(slot));
+                }
+            }
+        }
+        (old, young)
     }
 
     /// Takes a request out, and lets go of what it held.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::observation::RequestInfo;
 
-use super::Notes;
+use super::{Hang, Notes};
 
 /// One request in flight, as the registry, the current-request thread-local
 /// and the request's own future share it.
@@ -19,11 +19,18 @@ pub(crate) struct Slot {
     /// Made at the first use only. Users' handles hold the notes and not the
     /// slot, since the slot keeps the connection's read buffer alive.
     notes: OnceLock<Arc<Notes>>,
+    hang: Hang,
 }
 
 impl Slot {
     pub(super) fn empty(now: Instant) -> Self {
-        Slot { info: RequestInfo::empty(now), layer: 0, parent: None, notes: OnceLock::new() }
+        Slot {
+            info: RequestInfo::empty(now),
+            layer: 0,
+            parent: None,
+            notes: OnceLock::new(),
+            hang: Hang::default(),
+        }
     }
 
     pub(super) fn open(
@@ -41,10 +48,15 @@ impl Slot {
         self.info.clear();
         self.parent = None;
         self.notes = OnceLock::new();
+        self.hang.clear();
     }
 
     pub(crate) fn info(&self) -> &RequestInfo {
         &self.info
+    }
+
+    pub(crate) fn hang(&self) -> &Hang {
+        &self.hang
     }
 
     /// The notes, shared by all layers around the request.

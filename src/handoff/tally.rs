@@ -64,6 +64,8 @@ struct Stripe {
 enum Before<'a> {
     Nothing,
     Suppressed(Rule),
+    /// It is counted there already.
+    Same,
     Counted(KeyRef<'a>),
 }
 
@@ -149,6 +151,11 @@ impl Tally {
         self.count(Before::Counted(from), to, facts)
     }
 
+    /// Says more of an observation that is counted under `key` already.
+    pub(crate) fn renew(&self, key: KeyRef<'_>, facts: &Facts<'_>) -> bool {
+        self.count(Before::Same, key, facts)
+    }
+
     /// Counts an observation under `to` that `rule` had kept from being told.
     pub(crate) fn unsuppress(&self, rule: Rule, to: KeyRef<'_>, facts: &Facts<'_>) -> bool {
         self.count(Before::Suppressed(rule), to, facts)
@@ -180,7 +187,7 @@ impl Tally {
                 return false;
             }
             match before {
-                Before::Nothing => {}
+                Before::Nothing | Before::Same => {}
                 Before::Suppressed(rule) => {
                     if let Some(cell) = stripe.suppressed.get_mut(rule as usize) {
                         *cell -= 1;
@@ -195,7 +202,9 @@ impl Tally {
             }
             let row = self.row(&mut stripe, hash, key);
             let Some(row) = stripe.touch(row) else { return false };
-            row.counts.merge(&Counts::one(facts.at, facts.took));
+            let mut one = Counts::one(facts.at, facts.took);
+            one.total = u64::from(!matches!(before, Before::Same));
+            row.counts.merge(&one);
             row.moved_in += u64::from(matches!(before, Before::Counted(_)));
             if let Some(mut window) = try_relock(&row.entry.window) {
                 window.take(facts);

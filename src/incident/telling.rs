@@ -59,6 +59,8 @@ pub(super) struct Told {
     /// That this round is over, and for how many the end was seen.
     pub(super) end: bool,
     pub(super) visible_end: bool,
+    /// How many of its requests still run.
+    pub(super) hanging: u64,
     /// Something was visible after this round's first message.
     pub(super) again: bool,
     /// By their place in the policy.

@@ -53,6 +53,7 @@ pub struct IncidentView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViewRow {
     pub(crate) key: Key,
+    pub(crate) kind: Kind,
     pub(crate) total: u64,
     pub(crate) is_active: bool,
 }
@@ -62,6 +63,12 @@ impl ViewRow {
     #[must_use]
     pub fn key(&self) -> &Key {
         &self.key
+    }
+
+    /// [`Kind::Hung`] while some of them still run, else the key's kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// How many there were.

@@ -35,6 +35,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             let Some(mut watched) = this.watched.take() else { return };
+            watched.no_longer_runs();
             match drop_inside(&mut watched, this.state) {
                 Ok(()) => watched.cancelled(Outcome::Plain, None),
                 Err(payload) => {
@@ -113,6 +114,7 @@ where
             Err(payload) => Err(payload),
         };
         let Some(mut watched) = this.watched.take() else { return Poll::Pending };
+        watched.no_longer_runs();
         // Now, so that what its destructors do is still part of the request.
         let dropped = drop_inside(&mut watched, this.state);
         match ended {
@@ -204,7 +206,7 @@ fn judge_head<B: Body>(response: Response<B>, mut watched: Watched) -> Response<
         let found =
             Finding { status: Some(status), outcome, reason: behind, ..Finding::new(Kind::Failed) };
         watched.observe(&found);
-    } else if !ends_late && watched.is_slow() {
+    } else if watched.was_hung() || (!ends_late && watched.is_slow()) {
         let status = Some(grpc.map_or(Status::Http(code), Status::Grpc));
         watched.observe(&Finding { status, ..Finding::new(Kind::Slow) });
     }

@@ -6,6 +6,7 @@ mod callback;
 mod classify;
 mod current;
 mod future;
+mod hung_watch;
 mod panics;
 mod recorder;
 mod request_alert;
@@ -23,5 +24,6 @@ pub use service::SlackAlert;
 pub use verdict::{Measure, PanicPolicy, Probes, Verdict};
 
 pub(crate) use callback::Callback;
+pub(crate) use hung_watch::HungWatch;
 pub(crate) use recorder::Recorder;
 pub(crate) use rules::{RouteRules, Rules, StatusSet};

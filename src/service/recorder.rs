@@ -16,7 +16,7 @@ use super::rules::Rules;
 /// Turns what happened to requests into observations. One for each layer,
 /// shared by all of its clones.
 pub(crate) struct Recorder {
-    pub(super) rules: Rules,
+    pub(super) rules: Arc<Rules>,
     pub(super) handoff: Arc<Handoff>,
     slow_floor: Duration,
     cancelled_floor: Duration,
@@ -63,7 +63,7 @@ pub(super) enum Told {
 
 impl Recorder {
     pub(crate) fn new(
-        rules: Rules,
+        rules: Arc<Rules>,
         handoff: Arc<Handoff>,
         keep: Arc<dyn Any + Send + Sync>,
     ) -> Arc<Self> {
@@ -99,13 +99,20 @@ impl Recorder {
 
     /// Counts what was found, once per request, under the worst kind so far.
     pub(super) fn observe(&self, slot: &Slot, told: &mut Told, now: Instant, found: &Finding<'_>) {
+        // What was told while it ran is said again with its end.
+        let was_hung = matches!(told, Told::Counted { kind: Kind::Hung, .. });
+        let is_same = was_hung && matches!(found.kind, Kind::Slow | Kind::Cancelled);
         if let Told::Counted { kind, .. } = *told {
-            if kind.severity() >= found.kind.severity() {
+            if kind.severity() >= found.kind.severity() && !is_same {
                 return;
             }
         }
         self.with_route(slot, |route| {
-            if let Some(rule) = self.suppression(slot, route, now, found.kind) {
+            let rule = match is_same {
+                true => None,
+                false => self.suppression(slot, route, now, found.kind),
+            };
+            if let Some(rule) = rule {
                 // What was counted already stays counted, as what it was.
                 if *told == Told::Nothing {
                     self.handoff.tally.suppress(rule);
@@ -114,7 +121,6 @@ impl Recorder {
                 return;
             }
             let before = *told;
-            let info = slot.info();
             // Without a route there is one key per kind.
             let is_routed = route != RouteRef::Unmatched;
             let method = method_of(slot, route);
@@ -122,43 +128,33 @@ impl Recorder {
             let request = |kind, status| KeyRef::Request { kind, method, route, status };
             let key = match (found.kind, found.site) {
                 (Kind::Panicked, Some(site)) => KeyRef::Panic(site),
-                (Kind::Cancelled, _) if self.handoff.draining.load(Ordering::Relaxed) => {
+                (Kind::Cancelled, _)
+                    if !is_same && self.handoff.draining.load(Ordering::Relaxed) =>
+                {
                     KeyRef::Cut
                 }
+                _ if is_same => request(Kind::Slow, None),
                 (kind, _) => request(kind, status),
             };
-            let notes = slot.taken_notes();
-            let error = notes.and_then(|notes| notes.error());
-            let listed = notes.map(|notes| notes.notes()).unwrap_or_default();
-            let reason = match (&found.reason, &error) {
-                (Reason::Unknown, Some(error)) => Reason::Chain(error.chain()),
-                (reason, _) => *reason,
-            };
-            let facts = Facts {
-                at: now,
-                took: now.saturating_duration_since(info.started()),
-                outcome: found.outcome,
-                info: Some(info),
-                status: found.status,
-                reason,
-                notes: &listed,
-                site: found.site,
-                bytes: found.bytes,
-                in_flight: self.handoff.registry.in_flight(),
-                path: self.rules.path_capture(route),
-                query: self.rules.query,
-            };
-            let as_other = match before {
+            let capture = Capture { rules: &self.rules, handoff: &self.handoff, slot, route, now };
+            let tally = &self.handoff.tally;
+            let as_other = capture.facts(found, |facts| match before {
+                // It stays where it was counted while it ran.
+                Told::Counted { kind: Kind::Hung, as_other, .. } if is_same => {
+                    let kept = if as_other { KeyRef::Other(Kind::Slow) } else { key };
+                    tally.renew(kept, facts)
+                }
                 Told::Counted { kind, as_other: true, .. } => {
-                    self.handoff.tally.amend(KeyRef::Other(kind), key, &facts)
+                    tally.amend(KeyRef::Other(of_key(kind)), key, facts)
                 }
                 Told::Counted { kind, status, .. } => {
-                    self.handoff.tally.amend(request(kind, status), key, &facts)
+                    tally.amend(request(of_key(kind), status), key, facts)
                 }
-                Told::Suppressed(rule) => self.handoff.tally.unsuppress(rule, key, &facts),
-                Told::Nothing => self.handoff.tally.record(key, &facts),
-            };
-            *told = Told::Counted { kind: found.kind, status, as_other };
+                Told::Suppressed(rule) => tally.unsuppress(rule, key, facts),
+                Told::Nothing => tally.record(key, facts),
+            });
+            let kind = if is_same { Kind::Hung } else { found.kind };
+            *told = Told::Counted { kind, status, as_other };
         });
     }
 
@@ -180,17 +176,9 @@ impl Recorder {
         now: Instant,
         kind: Kind,
     ) -> Option<Rule> {
-        if self.rules.is_never(route, kind) {
-            return Some(Rule::Never);
-        }
-        if kind == Kind::Panicked {
-            return None;
-        }
-        if slot.taken_notes().is_some_and(|notes| notes.is_ignored()) {
-            return Some(Rule::Handler);
-        }
-        if self.rules.probes == Probes::Suppress && is_probe(slot) {
-            return Some(Rule::Probe);
+        let rule = suppression(&self.rules, slot, route, kind);
+        if rule.is_some() || kind == Kind::Panicked {
+            return rule;
         }
         if kind == Kind::Slow && self.rules.is_in_grace(self.since, now) {
             return Some(Rule::StartupGrace);
@@ -199,8 +187,72 @@ impl Recorder {
     }
 }
 
+/// A request that hangs shares its key with slow ones.
+fn of_key(kind: Kind) -> Kind {
+    if kind == Kind::Hung { Kind::Slow } else { kind }
+}
+
+/// The rule that keeps a request from being told, if one does.
+pub(super) fn suppression(
+    rules: &Rules,
+    slot: &Slot,
+    route: RouteRef<'_>,
+    kind: Kind,
+) -> Option<Rule> {
+    if rules.is_never(route, kind) {
+        return Some(Rule::Never);
+    }
+    if kind == Kind::Panicked {
+        return None;
+    }
+    if slot.taken_notes().is_some_and(|notes| notes.is_ignored()) {
+        return Some(Rule::Handler);
+    }
+    if rules.probes == Probes::Suppress && is_probe(slot) {
+        return Some(Rule::Probe);
+    }
+    None
+}
+
+/// What there is to say of a request, and who knows it.
+pub(super) struct Capture<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) handoff: &'a Handoff,
+    pub(super) slot: &'a Slot,
+    pub(super) route: RouteRef<'a>,
+    pub(super) now: Instant,
+}
+
+impl Capture<'_> {
+    /// Lends out what was found with all that is known of the request.
+    pub(super) fn facts<R>(&self, found: &Finding<'_>, with: impl FnOnce(&Facts<'_>) -> R) -> R {
+        let info = self.slot.info();
+        let notes = self.slot.taken_notes();
+        let error = notes.and_then(|notes| notes.error());
+        let listed = notes.map(|notes| notes.notes()).unwrap_or_default();
+        let reason = match (&found.reason, &error) {
+            (Reason::Unknown, Some(error)) => Reason::Chain(error.chain()),
+            (reason, _) => *reason,
+        };
+        with(&Facts {
+            at: self.now,
+            took: self.now.saturating_duration_since(info.started()),
+            outcome: found.outcome,
+            info: Some(info),
+            status: found.status,
+            reason,
+            notes: &listed,
+            site: found.site,
+            bytes: found.bytes,
+            in_flight: self.handoff.registry.in_flight(),
+            path: self.rules.path_capture(self.route),
+            query: self.rules.query,
+        })
+    }
+}
+
 /// A key's method: without a route there is one key per kind.
-fn method_of(slot: &Slot, route: RouteRef<'_>) -> MethodName {
+pub(super) fn method_of(slot: &Slot, route: RouteRef<'_>) -> MethodName {
     match route {
         RouteRef::Known(_) => MethodName::of(slot.info().method()),
         RouteRef::Unmatched => MethodName::OTHER,

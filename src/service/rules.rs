@@ -27,6 +27,7 @@ pub(crate) struct Rules {
     pub(crate) measure: Measure,
     pub(crate) probes: Probes,
     pub(crate) slow_after: Duration,
+    pub(crate) hung_after: Duration,
     pub(crate) cancelled_after: Option<Duration>,
     pub(crate) body_cancelled: bool,
     pub(crate) startup_grace: Duration,
@@ -48,6 +49,7 @@ impl Default for Rules {
             measure: Measure::default(),
             probes: Probes::default(),
             slow_after: Duration::from_secs(5),
+            hung_after: Duration::from_secs(30),
             cancelled_after: None,
             body_cancelled: false,
             startup_grace: Duration::ZERO,
@@ -74,6 +76,22 @@ impl Rules {
 
     pub(crate) fn slow_after(&self, route: RouteRef<'_>) -> Duration {
         self.of(route).and_then(|route| route.slow_after).unwrap_or(self.slow_after)
+    }
+
+    /// No route hangs before this.
+    pub(crate) fn hung_floor(&self) -> Duration {
+        let own = self.routes.values().map(|route| self.hung_on(Some(route)));
+        own.fold(self.hung_on(None), Duration::min)
+    }
+
+    /// A request without an answer hangs after this; never before it is slow.
+    pub(crate) fn hung_after(&self, route: RouteRef<'_>) -> Duration {
+        self.hung_on(self.of(route))
+    }
+
+    fn hung_on(&self, route: Option<&RouteRules>) -> Duration {
+        let slow = route.and_then(|route| route.slow_after).unwrap_or(self.slow_after);
+        route.and_then(|route| route.hung_after).unwrap_or(self.hung_after).max(slow)
     }
 
     pub(crate) fn cancelled_after(&self, route: RouteRef<'_>) -> Duration {
@@ -122,6 +140,7 @@ impl Rules {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RouteRules {
     pub(crate) slow_after: Option<Duration>,
+    pub(crate) hung_after: Option<Duration>,
     pub(crate) cancelled_after: Option<Duration>,
     pub(crate) never: Vec<Kind>,
     pub(crate) hide_path: bool,

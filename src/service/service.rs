@@ -91,6 +91,7 @@ where
         match called {
             Ok(future) => ResponseFuture::watched(future, watched),
             Err(payload) => {
+                watched.no_longer_runs();
                 watched.panicked(&payload, Outcome::Plain, None);
                 match watched.recorder().rules.panic_policy {
                     PanicPolicy::Resume => resume_unwind(payload),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::handoff::{Slot, Ticket};
+use crate::handoff::{HungAs, Slot, Ticket};
 use crate::observation::{Kind, Outcome, Reason, RequestHead};
 
 use super::current::{Current, Entered, with_current};
@@ -90,6 +90,23 @@ impl Watched {
         }
     }
 
+    /// Its future is over: whether it had been told while it ran.
+    pub(super) fn no_longer_runs(&mut self) {
+        let hung = self.slot().and_then(|slot| slot.hang().end());
+        match hung {
+            Some(HungAs::Suppressed(rule)) => self.told = Told::Suppressed(rule),
+            Some(HungAs::Counted { as_other }) => {
+                self.told = Told::Counted { kind: Kind::Hung, status: None, as_other };
+            }
+            None => {}
+        }
+    }
+
+    /// Whether it was told while it ran.
+    pub(super) fn was_hung(&self) -> bool {
+        matches!(self.told, Told::Counted { kind: Kind::Hung, .. })
+    }
+
     /// It was answered; unless something is found yet, it went well.
     pub(super) fn answered(&mut self) {
         self.answered = true;
@@ -109,6 +126,11 @@ impl Watched {
 
     /// Counts a dropped request, if it had taken long enough to matter.
     pub(super) fn cancelled(&mut self, outcome: Outcome, bytes: Option<u64>) {
+        if self.was_hung() {
+            let outcome = Outcome::GivenUp;
+            self.observe(&Finding { outcome, ..Finding::new(Kind::Cancelled) });
+            return;
+        }
         let elapsed = self.elapsed();
         if self.slot().is_some_and(|slot| self.recorder.is_cancellation(slot, elapsed)) {
             self.observe(&Finding { outcome, bytes, ..Finding::new(Kind::Cancelled) });

@@ -1,10 +1,10 @@
 //! [`Setup`]: what our thread needs to start.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::delivery::Transport;
-use crate::handoff::Handoff;
+use crate::handoff::{Handoff, Watch};
 use crate::incident::IncidentPolicy;
 use crate::observation::Identity;
 use crate::slack::{ApiBase, BotToken, HttpSettings, Render, WebhookUrl};
@@ -12,7 +12,6 @@ use crate::slack::{ApiBase, BotToken, HttpSettings, Render, WebhookUrl};
 use super::silences::Silences;
 
 /// What our thread needs to start.
-#[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) handoff: Arc<Handoff>,
     pub(crate) policy: IncidentPolicy,
@@ -22,6 +21,8 @@ pub(crate) struct Setup {
     pub(crate) silences: Arc<Silences>,
     /// Feeds every choice that is left to chance.
     pub(crate) seed: u64,
+    /// Taken by the driver.
+    pub(crate) watch: Mutex<Option<Box<dyn Watch>>>,
 }
 
 /// One destination, before its transport is made on our thread.

@@ -70,6 +70,7 @@ fn run(setup: &Setup, commands: mpsc::UnboundedReceiver<Command>) {
 
 #[cfg(all(test, feature = "__http"))]
 mod tests {
+    use std::sync::Mutex;
     use std::time::Instant;
 
     use super::super::setup::{ChannelSetup, DestinationSetup};
@@ -99,6 +100,7 @@ mod tests {
             }],
             silences: Arc::default(),
             seed: 1,
+            watch: Mutex::new(None),
         });
         let begun = Instant::now();
         while handoff.stats().faults().is_empty() {

@@ -9,8 +9,9 @@ use super::super::incident::Incident;
 use super::super::telling::Telling;
 use super::{Broadcast, DestinationIndex, Engine, Mention};
 
-/// After so long without observations a digest is left to the end...
-const QUIET_FOR: Duration = Duration::from_secs(60);
+/// After so long without observations it may be over: a digest is left to the
+/// end...
+pub(super) const QUIET_FOR: Duration = Duration::from_secs(60);
 /// ...if that comes within so long.
 const END_IS_NEAR: Duration = Duration::from_secs(300);
 
@@ -33,6 +34,8 @@ pub(super) enum What {
     Mention,
     /// It still goes on.
     Reminder,
+    /// None of its requests runs any more.
+    Settled,
     /// What was held.
     Digest,
     /// It is over.
@@ -92,25 +95,56 @@ impl Engine {
             return at_once(What::Mention);
         }
         if self.is_editable(destination, telling) {
-            self.seen_again(incident, destination, telling)
+            self.seen_again(now, incident, destination, telling)
         } else {
-            let last = telling.last_message.filter(|_| held > 0)?;
-            let at = self.step_after(destination, last, telling.step);
-            if !wanted && self.is_left_to_the_end(incident, at) {
-                return None;
-            }
-            Some(Due { at: if wanted { now } else { at }, what: What::Digest })
+            self.digest(now, incident, destination, telling)
         }
+    }
+
+    /// What is seen of an incident whose message can't be edited.
+    fn digest(
+        &self,
+        now: Instant,
+        incident: &Incident,
+        destination: DestinationIndex,
+        telling: &Telling,
+    ) -> Option<Due> {
+        let runs = self.hanging_of(incident).count;
+        let ran = telling.told.hanging;
+        if ran > 0 && runs == 0 && self.round_total(incident) > 0 {
+            return Some(Due { at: now, what: What::Settled });
+        }
+        let last = telling.last_message?;
+        let wanted = telling.catches_up || self.is_wanted(incident, destination);
+        // Some of what ran has ended, and that has not been told.
+        let turned = runs < ran && self.round_total(incident) > 0;
+        if self.held_of(incident, destination) == 0 && !turned {
+            let after = self.policy.reminder_after(telling.reminders);
+            let at = self.late(destination, later(last, after), after);
+            return (runs > 0).then_some(Due { at, what: What::Reminder });
+        }
+        let at = self.step_after(destination, last, telling.step);
+        if !wanted && self.is_left_to_the_end(incident, at) {
+            return None;
+        }
+        Some(Due { at: if wanted { now } else { at }, what: What::Digest })
     }
 
     /// What is seen of an incident whose message is edited.
     fn seen_again(
         &self,
+        now: Instant,
         incident: &Incident,
         destination: DestinationIndex,
         telling: &Telling,
     ) -> Option<Due> {
         let last = telling.last_visible?;
+        // What may be over by now needs nobody's attention; the next
+        // observation brings it back.
+        let quiet = later(self.last_seen(incident).mono, QUIET_FOR);
+        if now > quiet && self.hanging_of(incident).count == 0 {
+            return None;
+        }
         let grown = decade(self.round_total(incident)) > telling.told.decade;
         let grown =
             grown.then(|| Due { at: later(last, self.policy.escalate_every), what: What::Grown });
@@ -162,7 +196,9 @@ impl Engine {
         }
         let changed = incident.version != telling.shown;
         let wanted = telling.catches_up || self.is_wanted(incident, destination);
-        if changed && (incident.is_over() || telling.shows_end || wanted) {
+        // What ran has ended, or the other way round.
+        let turned = (telling.told.hanging > 0) != (self.hanging_of(incident).count > 0);
+        if changed && (incident.is_over() || telling.shows_end || wanted || turned) {
             return Some(now);
         }
         let last = telling.shown_at.unwrap_or(now);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::observation::{Endpoint, Key, Rule, Time, later};
 
 use super::super::incident::{Incident, Phase};
+use super::cadence::QUIET_FOR;
 use super::{Ending, Engine, IncidentId};
 
 impl Engine {
@@ -66,9 +67,7 @@ impl Engine {
         let guests: Vec<IncidentId> = self
             .guests(incident)
             .into_iter()
-            .filter(|guest| {
-                guest.phase == Phase::Open && self.quiet_at(guest).is_none_or(|at| now.mono < at)
-            })
+            .filter(|guest| guest.phase == Phase::Open && self.goes_on(guest, now))
             .map(|guest| guest.id)
             .collect();
         for guest in guests {
@@ -84,6 +83,13 @@ impl Engine {
             self.ended.push(incident.key.clone());
         }
         self.endpoints_changed = true;
+    }
+
+    /// Whether it has been observed within the last minute, or a request of it
+    /// still runs.
+    fn goes_on(&self, incident: &Incident, now: Time) -> bool {
+        let seen = self.last_seen(incident).mono;
+        now.mono < later(seen, QUIET_FOR) || self.hanging_of(incident).count > 0
     }
 
     /// How an incident ended.

@@ -9,7 +9,6 @@ use super::super::budget::Weight;
 use super::super::incident::Incident;
 use super::{
     Action, Carried, DestinationIndex, Engine, IncidentView, Moment, Placement, Subject, Urgency,
-    ViewRow,
 };
 
 /// A message about several incidents lists so many of them.
@@ -118,14 +117,8 @@ impl Engine {
 
     /// Lists incidents, the first ones by name and the rest by their number.
     pub(super) fn list(&self, view: &mut IncidentView, listed: &[&Incident], now: Time) {
-        let row = |incident: &&Incident| ViewRow {
-            key: incident.key.clone(),
-            total: self.counts_of(incident).total,
-            is_active: self.is_active(incident, now),
-        };
-        view.rows = listed.iter().take(LISTED).map(row).collect();
+        view.rows = listed.iter().take(LISTED).map(|one| self.row(one, now)).collect();
         view.more = listed.len().saturating_sub(LISTED);
-        let more = listed.iter().skip(LISTED).map(|incident| self.counts_of(incident).total);
-        view.more_total = more.sum();
+        view.more_total = listed.iter().skip(LISTED).map(|one| self.row(one, now).total).sum();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::observation::{Endpoint, Key, Kind, Rule, Time, later};
+use crate::observation::{Counts, Endpoint, Key, Kind, Rule, Samples, Time, later};
 
 use super::super::incident::{Hanging, Incident, Phase};
 use super::super::input::{Observed, StillRunning};
@@ -27,6 +27,8 @@ impl Engine {
                 destination.account.suppress(Rule::Silence, counts.total);
             }
             self.silenced(now, &key, counts.total);
+        } else if counts.total == 0 && moved_out == 0 {
+            self.renew(now, &key, &counts, &samples);
         } else if counts.total > 0 {
             let (id, mut opens) = self.incident_for(now, &key);
             let threshold = self.policy.threshold(&key).map(|rule| rule.count);
@@ -59,6 +61,22 @@ impl Engine {
         let is_needed = self.live.get(&key).and_then(|id| self.incidents.get(id));
         if is_needed.is_none_or(Incident::is_over) {
             self.ended.push(key);
+        }
+    }
+
+    /// More became known of an observation that is counted already.
+    fn renew(&mut self, now: Time, key: &Key, counts: &Counts, samples: &Samples) {
+        let pick = self.random.u64(..);
+        let live = self.live.get(key).copied();
+        let Some(incident) = live.and_then(|id| self.incidents.get_mut(&id)) else { return };
+        if incident.is_over() {
+            return;
+        }
+        incident.counts.merge(counts);
+        incident.samples.merge(samples, pick);
+        incident.last_seen = now;
+        if let Some(id) = live {
+            self.changed(id);
         }
     }
 

@@ -71,7 +71,13 @@ impl Engine {
     /// On how many routes its members are, and on how many it still goes on.
     pub(super) fn routes_of(&self, roll_up: &Incident, now: Time) -> (usize, usize) {
         let active = self.counted(roll_up);
-        let active = active.iter().filter(|one| self.is_active(one, now)).map(|one| one.id);
+        // While some hang, those are meant.
+        let hangs = self.hanging_of(roll_up).count > 0;
+        let is_meant = |one: &&&Incident| match hangs {
+            true => one.hanging.count > 0,
+            false => self.is_active(one, now),
+        };
+        let active = active.iter().filter(is_meant).map(|one| one.id);
         let active: Vec<IncidentId> = active.collect();
         (self.routes(&roll_up.members), self.routes(&active))
     }

@@ -135,6 +135,7 @@ impl Engine {
             told.decade = decade(self.round_total(incident));
             told.round = incident.round.number;
         }
+        told.hanging = self.hanging_of(incident).count;
         if incident.is_over() {
             told.end = true;
             told.visible_end |= visible;
@@ -186,7 +187,13 @@ impl Engine {
         if let Key::RollUp { .. } = incident.key {
             view.routes = self.routes_if_several(incident, now);
             view.common = self.common_reason(incident);
-            let mut listed = counted.clone();
+            // What did not come back with the others is not listed again.
+            let mut listed: Vec<&Incident> = counted
+                .iter()
+                .copied()
+                .filter(|one| one.round.began.mono >= incident.round.began.mono)
+                .filter(|one| self.round_total(one) > 0)
+                .collect();
             listed
                 .sort_by_key(|one| std::cmp::Reverse((self.is_active(one, now), one.counts.total)));
             self.list(&mut view, &listed, now);
@@ -200,10 +207,18 @@ impl Engine {
         view
     }
 
-    fn row(&self, incident: &Incident, now: Time) -> ViewRow {
+    /// A line about one of several; a route of a roll-up counts since that
+    /// came back.
+    pub(super) fn row(&self, incident: &Incident, now: Time) -> ViewRow {
+        let total = match incident.host {
+            Some(_) => self.round_total(incident),
+            None => self.counts_of(incident).total,
+        };
+        let hangs = self.hanging_of(incident).count > 0;
         ViewRow {
             key: incident.key.clone(),
-            total: self.counts_of(incident).total,
+            kind: if hangs { Kind::Hung } else { incident.key.kind() },
+            total,
             is_active: self.is_active(incident, now),
         }
     }
@@ -292,6 +307,8 @@ fn moment_of(what: What, incident: &Incident) -> Moment {
         What::Again => Moment::Again,
         What::Reminder => Moment::Reminder,
         What::End => Moment::Ended,
-        What::Anew | What::Worse | What::Grown | What::Mention | What::Digest => Moment::Progress,
+        What::Anew | What::Worse | What::Grown | What::Mention | What::Settled | What::Digest => {
+            Moment::Progress
+        }
     }
 }

@@ -174,7 +174,8 @@ impl Scene {
 }
 
 fn row(key: Key, total: u64) -> ViewRow {
-    ViewRow { key, total, is_active: true }
+    let kind = key.kind();
+    ViewRow { key, kind, total, is_active: true }
 }
 
 fn order() -> Scene {

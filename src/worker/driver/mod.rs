@@ -16,8 +16,9 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 use crate::delivery::{Health, Outbox};
-use crate::handoff::{Batch, DestinationState, Handoff};
-use crate::incident::{Engine, Input, Observed, Role};
+use crate::handoff::{Batch, DestinationState, Handoff, Watch};
+use crate::incident::{Engine, Input, Observed, Role, StillRunning};
+use crate::observation::lock::relock;
 use crate::observation::{Time, later};
 
 use super::attempt::Ended;
@@ -51,6 +52,9 @@ pub(super) struct Driver {
     drained_at: Option<Instant>,
     silences: Arc<Silences>,
     heartbeat: Heartbeat,
+    watch: Option<Box<dyn Watch>>,
+    look_at: Option<Instant>,
+    is_hanging: bool,
     /// A simulation moves us step by step, and waits for this one to be done.
     #[cfg(any(test, feature = "test-util"))]
     lockstep: Option<Option<oneshot::Sender<Option<Instant>>>>,
@@ -136,6 +140,9 @@ impl Driver {
             drained_at: None,
             silences: Arc::clone(&setup.silences),
             heartbeat: Heartbeat::new(setup.policy.late_tick),
+            watch: relock(&setup.watch).take(),
+            look_at: Some(now.mono),
+            is_hanging: false,
             #[cfg(any(test, feature = "test-util"))]
             lockstep: None,
         }
@@ -170,6 +177,7 @@ impl Driver {
             record::gap(gap);
             self.engine.handle(now, Input::Gap(gap));
         }
+        self.look(now);
         if self.stopping.is_none() && self.may_drain() {
             // First, so that what went well before a failure is not counted
             // as having gone well since.
@@ -179,6 +187,7 @@ impl Driver {
             self.drained_at = Some(Instant::now());
             self.observe(batch);
         }
+        self.say_what_runs(now);
         self.engine.tick(now);
         self.relieve();
         loop {
@@ -198,6 +207,23 @@ impl Driver {
         }
         self.account(now);
         self.answer_flushes();
+    }
+
+    /// Looks for requests that hang by now.
+    fn look(&mut self, now: Time) {
+        let Some(watch) = self.watch.as_mut().filter(|_| self.stopping.is_none()) else { return };
+        if self.look_at.is_some_and(|at| now.mono >= at) {
+            self.look_at = Some(watch.look(now.mono));
+        }
+    }
+
+    fn say_what_runs(&mut self, now: Time) {
+        let Some(watch) = &mut self.watch else { return };
+        let running = watch.running().into_iter();
+        let running: Vec<StillRunning> =
+            running.map(|(key, count, since)| StillRunning { key, count, since }).collect();
+        self.is_hanging = !running.is_empty();
+        self.engine.handle(now, Input::Hanging(running));
     }
 
     fn observe(&mut self, batch: Batch) {
@@ -284,7 +310,8 @@ impl Driver {
             let manner = |subject| engine.manner(destination, subject);
             self.outbox.deadline(now.mono, destination, manner)
         });
-        deadlines.chain(engine.deadline()).min()
+        let look = self.look_at.filter(|_| self.watch.is_some() && self.stopping.is_none());
+        deadlines.chain(engine.deadline()).chain(look).min()
     }
 
     /// In a simulation, says that this step is done. Whether it is one.
@@ -311,7 +338,8 @@ impl Driver {
     async fn next_event(&mut self) -> Event {
         let now = self.now();
         let lockstep = self.is_in_lockstep();
-        let watching = self.engine.is_watching();
+        // What hangs may end without being told to us.
+        let watching = self.engine.is_watching() || self.is_hanging;
         let beat = self.heartbeat.expect(&self.handoff.clock, now.mono, watching);
         let deadline = self.deadline(now).into_iter().chain(beat).min();
         let deadline = deadline.filter(|_| !lockstep);

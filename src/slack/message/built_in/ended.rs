@@ -1,15 +1,16 @@
 //! How an end is told.
 
+use crate::delivery::Op;
 use crate::incident::{Ending, IncidentView};
 use crate::observation::{Key, Kind, spoken};
 
 use super::card::{causes, context};
-use super::names::{name, request};
+use super::names::{HEADLINE_REASON, name, request, what};
 use super::{Color, Line, SlackMessage, beside, did, opening, several, span};
 
 /// What is told when an incident has ended: recovered with proof, quiet, or
 /// once.
-pub(super) fn ended(view: &IncidentView) -> SlackMessage {
+pub(super) fn ended(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     let kind = view.key().kind();
     let is_well = matches!(view.ending(), Some(Ending::Recovered { failed: 0, .. }));
     let is_once = view.round_total() == 1 && view.round() == 0;
@@ -19,9 +20,7 @@ pub(super) fn ended(view: &IncidentView) -> SlackMessage {
         false => ("⚪", Color::GREY),
     };
     let line = opening(icon, view);
-    let headline = if view.round_total() == 0 {
-        moved(view, line)
-    } else if is_once {
+    let headline = if is_once {
         once(view, line)
     } else {
         let line = subject(view, line, is_well, is_several);
@@ -32,6 +31,7 @@ pub(super) fn ended(view: &IncidentView) -> SlackMessage {
         };
         let lasted = spoken::span(view.lasted());
         let line = match view.lasted().as_secs() {
+            _ if view.round_total() == 1 => line.dot().text("once"),
             0 => line.dot().text(format!("{total}{noun} within a second")),
             _ => line.dot().text(format!("{total}{noun} in {lasted}")),
         };
@@ -39,19 +39,23 @@ pub(super) fn ended(view: &IncidentView) -> SlackMessage {
     };
     let mut message = SlackMessage::new(headline).color(color);
     if is_several {
-        return several::rows(view, message);
+        return match op {
+            Op::Reply(_) => message,
+            _ => several::rows(view, message),
+        };
     }
-    let slowest = spoken::duration(view.counts().slowest());
-    message = match is_once {
-        true => message.paragraph(Line::new().text(format!("took {slowest}"))),
-        false => message.paragraph(span(view)),
-    };
     if let Some(sample) = view.samples().last().or(view.samples().first()) {
-        let mut latest = causes(sample, 0);
-        if !latest.is_empty() && !is_once {
-            latest = Line::new().text("latest: ").join(latest);
-        }
+        let latest = match is_once {
+            true => causes(sample, HEADLINE_REASON),
+            false => match causes(sample, 0) {
+                latest if latest.is_empty() => latest,
+                latest => Line::new().text("latest: ").join(latest),
+            },
+        };
         message = message.paragraph(latest).paragraph(context(view, sample));
+    }
+    if !is_once {
+        message = message.paragraph(span(view));
     }
     message.paragraph(beside(view))
 }
@@ -94,10 +98,11 @@ fn since(view: &IncidentView, line: Line) -> Line {
     }
 }
 
-/// `once at 12:07: 500 POST /orders/{id} · 214 fine since`.
+/// `once at 12:07: 500 POST /orders/{id} · 812 ms · 214 fine since`.
 fn once(view: &IncidentView, line: Line) -> Line {
     let line = line.text("once at ").time(view.since(), view.now().wall).text(": ");
-    let line = name(view.key(), line);
+    let sample = view.samples().last().or(view.samples().first());
+    let line = what(view.key(), sample, line);
     match view.ending() {
         Some(Ending::Recovered { requests, failed }) => {
             let fine = requests.saturating_sub(failed);
@@ -108,14 +113,21 @@ fn once(view: &IncidentView, line: Line) -> Line {
     }
 }
 
-/// All of its requests ended worse than it said.
-fn moved(view: &IncidentView, line: Line) -> Line {
-    let line = name(view.key(), line);
-    let count = view.moved_out();
-    let told = if count == 1 {
-        "it ended worse and is told there"
-    } else {
-        "all ended worse and are told there"
-    };
-    line.dot().text(told)
+/// Whether all of its requests ended worse than it said.
+pub(super) fn is_moved(view: &IncidentView) -> bool {
+    view.counts().total() == 0 && view.moved_out() > 0 && view.hanging().is_none()
+}
+
+/// What is said then.
+pub(super) fn moved(view: &IncidentView) -> SlackMessage {
+    let line = name(view.key(), opening("⚪", view));
+    let headline = line.dot().text(match view.moved_out() {
+        1 => "it ended worse and is told there".to_owned(),
+        count => format!("{} ended worse and are told there", spoken::count(count)),
+    });
+    let message = SlackMessage::new(headline).color(Color::GREY);
+    match view.samples().last().or(view.samples().first()) {
+        Some(sample) => message.paragraph(context(view, sample)),
+        None => message,
+    }
 }

@@ -21,9 +21,15 @@ pub(crate) fn render(view: &IncidentView, op: Op<'_>) -> SlackMessage {
         Moment::Holding => several::holding(view),
         Moment::Outage => several::outage(view),
         Moment::SilenceOver => several::silence_over(view),
+        Moment::First | Moment::Stopped if *view.key() == Key::Cut && !several::is_list(view) => {
+            several::cut(view)
+        }
         Moment::Stopped => several::stopped(view),
         Moment::Test => test(view),
-        Moment::Ended => ended::ended(view),
+        Moment::Ended | Moment::Progress | Moment::Reminder if ended::is_moved(view) => {
+            ended::moved(view)
+        }
+        Moment::Ended => ended::ended(view, op),
         Moment::Joined => joined(view),
         Moment::First | Moment::Progress | Moment::Reminder | Moment::Again if is_several => {
             several::roll_up(view, op)
@@ -66,6 +72,10 @@ fn first(view: &IncidentView) -> SlackMessage {
     if let Some(sample) = sample {
         message =
             message.paragraph(causes(sample, HEADLINE_REASON)).paragraph(context(view, sample));
+    }
+    if view.moved_in() > 0 {
+        let before = "it had been told as slow or still running before";
+        message = message.paragraph(Line::new().text(before));
     }
     message = message.paragraph(beside(view));
     if view.stopped() {
@@ -147,15 +157,24 @@ fn span(view: &IncidentView) -> Line {
         let total = spoken::count(view.counts().total());
         line = line.dot().text(format!("{total} in all, back {}", times(view.round())));
     }
-    if view.moved_out() > 0 {
-        let count = spoken::count(view.moved_out());
-        line = line.dot().text(format!("{count} more ended worse and are told there"));
-    }
+    line = moved_out(view, line);
     if view.moved_in() > 0 {
         let count = spoken::count(view.moved_in());
-        line = line.dot().text(format!("{count} of them were told as slow before"));
+        line = line.dot().text(format!("{count} of them had been told as slow before"));
     }
     line
+}
+
+/// What ended worse than it had been told.
+fn moved_out(view: &IncidentView, line: Line) -> Line {
+    match view.moved_out() {
+        0 => line,
+        1 => line.dot().text("1 more ended worse and is told there"),
+        count => {
+            let count = spoken::count(count);
+            line.dot().text(format!("{count} more ended worse and are told there"))
+        }
+    }
 }
 
 /// What goes on beside it: what joined it, what a silence keeps.
@@ -175,7 +194,8 @@ fn beside(view: &IncidentView) -> Line {
 fn joined(view: &IncidentView) -> SlackMessage {
     let mut headline = name(view.key(), opening("↪", view)).dot().text("part of: ");
     headline = match (view.routes(), view.host()) {
-        (Some((all, _)), Some(host)) => headline.text(several::routes(all, host.key().kind())),
+        // Without their number, which grows.
+        (Some(_), Some(host)) => headline.text(several::trouble(host.key().kind())),
         (None, Some(host)) => name(host.key(), headline),
         _ => headline.text("another incident"),
     };

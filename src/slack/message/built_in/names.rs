@@ -18,6 +18,10 @@ pub(super) fn what(key: &Key, sample: Option<&Sample>, line: Line) -> Line {
     };
     match (key, key.kind()) {
         (Key::Request { .. }, Kind::Slow | Kind::Hung) => {
+            if sample.outcome() == Outcome::GivenUp {
+                let line = request(key, line.text(format!("cancelled after {took} · ")));
+                return line.dot().text("no response");
+            }
             let slow = match sample.outcome() {
                 Outcome::SlowBody => format!("slow {took} to the end of the body · "),
                 _ => format!("slow {took} · "),

@@ -6,7 +6,7 @@ use crate::incident::{IncidentView, Moment};
 use crate::observation::{Kind, spoken};
 
 use super::card::{causes, context, deployment};
-use super::names::{HEADLINE_REASON, color, icon, name, shortened, what};
+use super::names::{HEADLINE_REASON, color, icon, name, request, shortened, what};
 use super::{Color, Line, SlackMessage, beside, numbers, opening, requests, span};
 
 /// Several routes with the same trouble.
@@ -28,21 +28,45 @@ pub(super) fn roll_up(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     if let Some((text, ..)) = view.common_reason() {
         headline = headline.dot().code(shortened(text, HEADLINE_REASON));
     }
-    let headline = numbers(view, op, headline.dot());
-    let mut message = SlackMessage::new(headline).color(color(kind));
-    if let Some((text, with, of)) = view.common_reason() {
-        if with < of || text.len() > HEADLINE_REASON {
-            message = message.paragraph(Line::new().code(text).text(format!(" in {with} of {of}")));
-        }
+    if let Some((count, oldest)) = view.hanging() {
+        let (count, oldest) = (spoken::count(count), spoken::span(oldest));
+        headline = headline.dot().text(format!("{count} still running, the oldest {oldest}"));
     }
-    message = rows(view, message).paragraph(span(view)).paragraph(beside(view));
+    let headline = match view.moment() {
+        _ if view.hanging().is_some() => headline,
+        Moment::First => {
+            headline.dot().text(format!("{} so far", spoken::count(view.round_total())))
+        }
+        _ => numbers(view, op, headline.dot()),
+    };
+    let mut message = SlackMessage::new(headline).color(color(kind));
+    // What is replied to lists them.
+    if !matches!(op, Op::Reply(_)) || view.moment() == Moment::Again {
+        message = rows(view, common(view, message));
+    }
+    message = message.paragraph(span(view)).paragraph(beside(view));
     let from = Line::new().code(view.identity().instance());
     message.paragraph(deployment(view, from))
 }
 
+/// A reason that some have in common, unless the headline said it all.
+fn common(view: &IncidentView, message: SlackMessage) -> SlackMessage {
+    match view.common_reason() {
+        Some((text, with, of)) if with < of || text.len() > HEADLINE_REASON => {
+            message.paragraph(Line::new().code(text).text(format!(" in {with} of {of}")))
+        }
+        _ => message,
+    }
+}
+
 /// `12 routes failing`.
 pub(super) fn routes(count: usize, kind: Kind) -> String {
-    let what = match kind {
+    format!("{count} {}", trouble(kind))
+}
+
+/// `routes failing`.
+pub(super) fn trouble(kind: Kind) -> &'static str {
+    match kind {
         Kind::Failed => "routes failing",
         Kind::Panicked => "routes panicking",
         Kind::BodyFailed => "routes with failing bodies",
@@ -50,27 +74,47 @@ pub(super) fn routes(count: usize, kind: Kind) -> String {
         Kind::Slow => "routes slow",
         Kind::Cancelled => "routes with cancelled requests",
         Kind::Logged => "places reporting errors",
-    };
-    format!("{count} {what}")
+    }
 }
 
-/// One line for each incident, the worst ones by name.
+/// One line for each incident, the worst ones by name; the ones that are over
+/// by their number, unless all are.
 pub(super) fn rows(view: &IncidentView, mut message: SlackMessage) -> SlackMessage {
-    let all_rest = view.rows().iter().all(|row| !row.is_active());
-    for row in view.rows() {
-        let count = format!("{} × ", spoken::count(row.total()));
-        let mut line = name(row.key(), Line::new().text(count));
-        if !row.is_active() && !all_rest {
-            line = line.dot().text("quiet now");
-        }
-        message = message.paragraph(line);
+    let quiet = view.rows().iter().filter(|row| !row.is_active()).count();
+    let all_quiet = quiet == view.rows().len();
+    for row in view.rows().iter().filter(|row| row.is_active() || all_quiet) {
+        let line = Line::new().text(format!("{} × ", spoken::count(row.total())));
+        message = message.paragraph(match row.kind() {
+            Kind::Hung => request(row.key(), line.text("still running ")),
+            _ => name(row.key(), line),
+        });
     }
+    let mut rest = Line::new();
     if view.more() > 0 {
-        let rest = requests(view.more_total());
-        message =
-            message.paragraph(Line::new().text(format!("and {} more with {rest}", view.more())));
+        rest = rest.text(format!("and {} more with {}", view.more(), requests(view.more_total())));
     }
-    message
+    if quiet > 0 && !all_quiet {
+        rest = rest.dot().text(format!("{quiet} more are quiet now"));
+    }
+    message.paragraph(rest)
+}
+
+/// Whether it is about more than one incident.
+pub(super) fn is_list(view: &IncidentView) -> bool {
+    view.rows().len() + view.more() > 1
+}
+
+/// Requests that the shutdown cut off.
+pub(super) fn cut(view: &IncidentView) -> SlackMessage {
+    let now = view.now().wall;
+    let count = requests(view.counts().total());
+    let headline = opening("⏹", view).text(format!("{count} cut by the shutdown · "));
+    let headline = headline.code(view.identity().instance()).text(" stopped ").time(now, now);
+    let message = SlackMessage::new(headline);
+    match view.samples().first() {
+        Some(sample) => message.paragraph(context(view, sample)),
+        None => message,
+    }
 }
 
 /// The channel has been told enough for a while.

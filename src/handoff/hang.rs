@@ -1,0 +1,92 @@
+//! [`Hang`]: whether a request was told while it still ran.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::observation::Rule;
+use crate::observation::lock::relock;
+
+const RUNNING: u8 = 0;
+const TOLD: u8 = 1;
+const ENDED: u8 = 2;
+
+/// Whether a request was told while it still ran. Our thread tells it, and its
+/// own future learns of it at the end; whoever comes second knows.
+#[derive(Debug, Default)]
+pub(crate) struct Hang {
+    state: AtomicU8,
+    /// Locked by our thread while it counts, so that the request's end, which
+    /// may have to count it elsewhere, waits for that.
+    told: Mutex<Option<HungAs>>,
+}
+
+/// As what a hung request was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HungAs {
+    Suppressed(Rule),
+    Counted { as_other: bool },
+}
+
+impl Hang {
+    /// Tells it, unless it has ended or been told. `count` is called at most
+    /// once.
+    pub(crate) fn tell(&self, count: impl FnOnce() -> HungAs) -> Option<HungAs> {
+        let mut told = relock(&self.told);
+        let running =
+            self.state.compare_exchange(RUNNING, TOLD, Ordering::AcqRel, Ordering::Acquire);
+        running.ok()?;
+        *told = Some(count());
+        *told
+    }
+
+    /// It ended: as what it was told, if it was.
+    pub(crate) fn end(&self) -> Option<HungAs> {
+        match self.state.swap(ENDED, Ordering::AcqRel) {
+            TOLD => *relock(&self.told),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.state.load(Ordering::Acquire) != ENDED
+    }
+
+    pub(crate) fn is_told(&self) -> bool {
+        self.state.load(Ordering::Acquire) == TOLD
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Hang::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn told_once_and_known_at_the_end() {
+        let hang = Hang::default();
+        let counted = HungAs::Counted { as_other: false };
+        assert_eq!(hang.tell(|| counted), Some(counted));
+        assert_eq!(hang.tell(|| unreachable!()), None);
+        assert_eq!(hang.end(), Some(counted));
+        assert_eq!(hang.end(), None);
+        let hang = Hang::default();
+        assert_eq!(hang.end(), None);
+        assert_eq!(hang.tell(|| unreachable!()), None);
+    }
+
+    #[test]
+    fn whoever_comes_second_knows() {
+        for _ in 0..2_000 {
+            let hang = Hang::default();
+            let (told, ended) = std::thread::scope(|scope| {
+                let told = scope.spawn(|| hang.tell(|| HungAs::Suppressed(Rule::Probe)));
+                let ended = scope.spawn(|| hang.end());
+                (told.join().unwrap(), ended.join().unwrap())
+            });
+            assert_eq!(told, ended);
+        }
+    }
+}

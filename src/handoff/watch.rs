@@ -1,0 +1,16 @@
+//! [`Watch`]: what our thread looks for among the requests in flight.
+
+use std::time::Instant;
+
+use crate::observation::Key;
+
+/// What our thread looks for among the requests in flight. The request path's
+/// rules know it; our thread knows when.
+pub(crate) trait Watch: Send {
+    /// Counts requests that hang by now; returns when to look again.
+    fn look(&mut self, now: Instant) -> Instant;
+
+    /// Those that were counted and still run: of which key, how many, and when
+    /// the oldest began.
+    fn running(&mut self) -> Vec<(Key, u64, Instant)>;
+}
