@@ -5,6 +5,7 @@
 //! for a bot and for a webhook; name some to play only those, as in
 //! `... --example storm -- storm deploy`.
 
+#[allow(dead_code, reason = "the tests ask it more")]
 mod channel;
 mod scenes;
 mod simulation;

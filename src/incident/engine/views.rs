@@ -45,7 +45,7 @@ impl Engine {
         id: IncidentId,
     ) -> Option<(IncidentView, Carried, Placement)> {
         let place = self.destinations.get(destination)?;
-        let incident = self.incidents.get(&id)?;
+        let incident = self.incidents.get(&id).filter(|incident| self.is_told(incident))?;
         let telling = incident.tellings.get(destination)?;
         let manner = self.manner(destination, Subject::Incident(id));
         let due = self.visible_due(now.mono, incident, destination);

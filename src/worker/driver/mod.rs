@@ -151,6 +151,10 @@ impl Driver {
     /// Runs until it has been told to stop and there is nothing left to do.
     pub(super) async fn run(&mut self) {
         loop {
+            // First, so that a silence holds what comes after it.
+            while let Ok(command) = self.commands.try_recv() {
+                self.obey(command);
+            }
             self.step();
             if self.is_over() {
                 self.finish();

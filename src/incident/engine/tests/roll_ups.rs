@@ -178,9 +178,23 @@ fn slow_requests_join_the_failure_of_their_route() {
     assert_eq!(view.joined()[0].total(), 31);
     assert_eq!(bench.account(0).pending(), 0);
     // When the failure is over and it is still slow, that is told by itself.
-    let told = bench.go_on(&slow("/a"), 1, MINUTE, 6);
+    let told = bench.go_on(&slow("/a"), 1, MINUTE / 2, 12);
     let last = visible(&told);
-    assert_eq!(last, [(300, "post First 36".to_owned())]);
+    assert_eq!(last, [(300, "post First 41".to_owned())]);
+}
+
+#[test]
+fn what_joined_ends_with_its_host_if_it_is_quiet_as_well() {
+    for roles in [BOT, WEBHOOK] {
+        let mut bench = Bench::new(IncidentPolicy::default(), roles);
+        bench.observe(&failed("/a"), 5);
+        bench.deliver();
+        bench.pass(5 * SECOND);
+        bench.observe(&slow("/a"), 31);
+        let told = bench.go_on(&slow("/a"), 0, SECOND, 400);
+        assert!(told.iter().all(|(_, said)| said.view.key() == &failed("/a")), "{told:#?}");
+        assert_eq!(bench.account(0).pending(), 0);
+    }
 }
 
 #[test]
