@@ -1,5 +1,5 @@
 //! Tells a Slack channel, in real time, what a web service does to its users:
-//! requests that fail, panic, take too long or are cancelled, with method,
+//! requests that fail, panic, hang, take too long or are cancelled, with method,
 //! route, path, duration and the reason.
 //!
 //! [`SlackAlertLayer`] wraps any Tower service. A healthy request costs no
@@ -74,6 +74,7 @@
 //! | [`Kind::Panicked`] | the service, its future, its body or a destructor of theirs panicked |
 //! | [`Kind::Failed`] | a 5xx response, a service error, a failing gRPC status, or what [`failure_when`](AlertConfigBuilder::failure_when) says |
 //! | [`Kind::BodyFailed`] | the body ended with an error |
+//! | [`Kind::Hung`] | no head after [`hung_after`](AlertConfigBuilder::hung_after), told while it runs; its end is told in the same message |
 //! | [`Kind::Slow`] | the head (or the end of the body) came later than [`slow_after`](AlertConfigBuilder::slow_after) |
 //! | [`Kind::Cancelled`] | the future was dropped without a response, after [`cancelled_after`](AlertConfigBuilder::cancelled_after) |
 //! | [`Kind::Logged`] | [`AlertHandle::report`] |
@@ -81,6 +82,23 @@
 //! "Cancelled" is what a client that went away and an outer timeout have in
 //! common. On HTTP/1 a client's going away is only sometimes noticed, so that
 //! its absence proves nothing.
+//!
+//! # Incidents
+//!
+//! What goes wrong in the same way on the same route is one incident. Its
+//! first request is told at once and in full; then, with a bot, its one message
+//! is edited, and what escalates is a reply that the channel sees; with a
+//! webhook there are digests. When it has been quiet for
+//! [`close_after`](AlertConfigBuilder::close_after) it is over, and the message
+//! says what is known: "recovered · 0 of 214 failed since", or "quiet: no
+//! requests since 12:07". Routes that fail together become one message, slow
+//! requests on a failing route are part of that failure, and what returns
+//! within half an hour is the same incident. A channel gets at most 20 visible
+//! messages in 10 minutes; beyond that, one says what is held. All numbers are
+//! [`IncidentPolicy`].
+//!
+//! `examples/storm` plays storms on a clock moved by hand and prints the
+//! channel.
 //!
 //! # Panics
 //!

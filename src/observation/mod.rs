@@ -56,3 +56,5 @@ pub(crate) use time::later;
 
 /// Live keys; what does not fit is counted under one `other` key per kind.
 pub(crate) const MAX_KEYS: usize = 256;
+/// Incidents that are over and remembered, beyond those.
+pub(crate) const MAX_REMEMBERED: usize = 64;

@@ -8,7 +8,8 @@ use super::text::{CappedText, floor_boundary};
 use super::{Facts, Outcome, PathCapture, QueryCapture, Reason, Site, Status};
 
 // Caps in bytes. At most 7 samples a key are alive (2 in the tally, 5 in the
-// incident), of 256 keys and one `other` for each kind.
+// incident), of 256 keys and one `other` for each kind; and one for each
+// incident that is over and remembered.
 const METHOD: usize = 16;
 const PATH: usize = 144;
 const QUERY: usize = 72;
@@ -19,7 +20,9 @@ const NOTES: usize = 112;
 const TEXT: usize = METHOD + PATH + QUERY + REASON + HEADERS + NOTES;
 
 const _: () = assert!(
-    (TEXT + size_of::<Sample>()) * 7 * (256 + super::Kind::COUNT) <= 2 * 1024 * 1024,
+    (TEXT + size_of::<Sample>())
+        * (7 * (super::MAX_KEYS + super::Kind::COUNT) + super::MAX_REMEMBERED)
+        <= 2 * 1024 * 1024,
     "samples take more than 2 MiB"
 );
 

@@ -218,6 +218,7 @@ impl Engine {
         }
         if let Some(into) = self.incidents.get_mut(&into) {
             into.absorb(&from, pick);
+            into.samples.keep_last();
         }
     }
 

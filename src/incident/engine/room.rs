@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use crate::observation::{Key, Kind, Time, later};
+use crate::observation::{Key, Kind, MAX_KEYS, MAX_REMEMBERED, Time, later};
 
 use super::super::incident::{Incident, Phase};
 use super::{Engine, IncidentId};
 
 /// As many keys as the tally tells apart.
-const MAX_OPEN: usize = crate::observation::MAX_KEYS;
+const MAX_OPEN: usize = MAX_KEYS;
 /// With those that are over and remembered, or not told to everybody yet.
-pub(in super::super) const MAX_INCIDENTS: usize = MAX_OPEN + Kind::COUNT + 64;
+const MAX_INCIDENTS: usize = MAX_OPEN + Kind::COUNT + MAX_REMEMBERED;
 /// From here on, those that have been quiet leave early.
 const CROWDED: usize = MAX_OPEN - 16;
 /// What counts as quiet then.

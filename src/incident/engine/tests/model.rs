@@ -512,12 +512,10 @@ proptest! {
         let policy = IncidentPolicy::default().roll_up_at(0).budget(5, 3).budget_hourly(9);
         let mut bench = Bench::new(policy, &[POSTS, EDITS]);
         let mut seen: Vec<(usize, Instant)> = Vec::new();
-        let mut observed = 0;
-        for (n, seconds) in &events {
-            let (n, seconds) = (*n, *seconds);
+        for (before, (n, seconds)) in events.into_iter().enumerate() {
+            let observed = before as u64 + 1;
             let key = if n % 3 == 0 { slow(&format!("/{n}")) } else { failed(&format!("/{n}")) };
             bench.observe(&key, 1);
-            observed += 1;
             for said in bench.deliver() {
                 if said.is_visible() {
                     seen.push((said.destination, bench.now.mono));
