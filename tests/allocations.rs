@@ -112,3 +112,22 @@ async fn a_failure_of_an_open_incident_allocates_nothing_of_ours() {
         assert!(watch.handle.flush(SOON).await.completed());
     }
 }
+
+#[tokio::test]
+async fn a_healthy_request_next_to_an_open_incident_allocates_nothing_of_ours() {
+    let answer = |status: u16| {
+        service_fn(move |_: Request<()>| {
+            let mut response = Response::new(Full::new(Bytes::from_static(b"a body")));
+            *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
+            ready(Answer::Ok(response))
+        })
+    };
+    let without = measured(&mut answer(200));
+    for watch in [watch(), Watch::new()] {
+        run(&mut watch.layer.layer(answer(500)));
+        // From now on successes on the route are counted.
+        assert_eq!(watch.views().await.len(), 1);
+        assert_eq!(measured(&mut watch.layer.layer(answer(200))), without);
+        assert_eq!(watch.views().await.len(), 1);
+    }
+}

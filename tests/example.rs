@@ -128,3 +128,28 @@ async fn no_proxy_carries_a_local_secret_away() {
     curl(server.address, "GET", "/fail");
     inbox.wait_for(|_| true, SOON).await.unwrap();
 }
+
+/// A container that is frozen, or a lid that is closed.
+#[tokio::test]
+async fn a_process_that_did_not_run_for_a_while_says_so_once() {
+    let inbox = Inbox::start().await.unwrap();
+    let server = Server::start(&[
+        ("SLACK_ALERT_BOT_TOKEN", "xoxb-local"),
+        ("SLACK_ALERT_CHANNEL", "alerts"),
+        ("SLACK_ALERT_API_URL", &inbox.api_url()),
+    ]);
+    assert!(curl(server.address, "GET", "/fail").starts_with("HTTP/1.1 500 "));
+    inbox.wait_for(|_| true, SOON).await.unwrap();
+    server.signal("-STOP");
+    tokio::time::sleep(Duration::from_millis(7_500)).await;
+    server.signal("-CONT");
+    let says_so = |message: &Message| {
+        message.lines().iter().any(|line| line.starts_with("This process did not run for "))
+    };
+    assert!(curl(server.address, "GET", "/fail").starts_with("HTTP/1.1 500 "));
+    inbox.wait_for(says_so, SOON).await.unwrap();
+    // The next edit says it no more.
+    assert!(curl(server.address, "GET", "/fail").starts_with("HTTP/1.1 500 "));
+    inbox.wait_for(|message| message.edits() >= 2 && !says_so(message), SOON).await.unwrap();
+    server.stop();
+}

@@ -334,6 +334,36 @@ mod tests {
         assert_eq!(config.rules.slow_after, Duration::from_secs(2));
     }
 
+    #[test]
+    fn mentions_replicas_and_hung_after_are_read() {
+        let config = with(&[
+            ("SLACK_ALERT_DRY_RUN", "1"),
+            ("SLACK_ALERT_ENVIRONMENT", "prod"),
+            ("SLACK_ALERT_MENTION", "panicked=S024BE7LH, failed=here"),
+            ("SLACK_ALERT_REPLICAS", "4"),
+            ("SLACK_ALERT_HUNG_AFTER", "1m"),
+        ]);
+        let config = config.build().unwrap();
+        let rules = [
+            MentionRule::new(Mention::group("S024BE7LH")).kind(Kind::Panicked),
+            MentionRule::new(Mention::here()).kind(Kind::Failed),
+        ];
+        assert_eq!(config.policy.mentions, rules);
+        assert_eq!((config.policy.replicas, config.warnings.len()), (4, 0));
+        assert_eq!(config.rules.hung_after, Duration::from_secs(60));
+        let error = with(&[
+            ("SLACK_ALERT_DRY_RUN", "1"),
+            ("SLACK_ALERT_MENTION", "crashed=here,failed=bob,slow"),
+            ("SLACK_ALERT_REPLICAS", "many"),
+            ("SLACK_ALERT_SLOW_AFTER", "1m"),
+            ("SLACK_ALERT_HUNG_AFTER", "1s"),
+        ]);
+        let error = error.build().unwrap_err();
+        let mention = "SLACK_ALERT_MENTION";
+        let expected = ["SLACK_ALERT_REPLICAS", mention, mention, mention, "hung_after"];
+        assert_eq!(faults(&error), expected);
+    }
+
     proptest! {
         #[test]
         fn any_value_is_read_or_refused(

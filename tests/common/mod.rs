@@ -59,6 +59,11 @@ impl Watch {
         Watch { handle: layer.handle(), layer, told }
     }
 
+    /// Everything told so far.
+    pub(crate) fn told(&self) -> Vec<IncidentView> {
+        self.told.0.lock().unwrap().clone()
+    }
+
     /// Everything told so far, after what was pending is told too.
     pub(crate) async fn views(&self) -> Vec<IncidentView> {
         let report = self.handle.flush(SOON).await;

@@ -34,10 +34,15 @@ impl Server {
         Server { child, address: address.parse().unwrap(), output }
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+
     /// Asks it to stop, and returns what it says at the end.
     pub(crate) fn stop(mut self) -> String {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("-TERM");
         let mut said = String::new();
         self.output.read_to_string(&mut said).unwrap();
         assert!(self.child.wait().unwrap().success());
