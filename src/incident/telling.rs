@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use super::MessageRef;
 use super::budget::Weight;
-use super::input::Carried;
 
 /// What one destination knows of an incident.
 #[derive(Clone, Debug, Default)]
@@ -81,10 +80,10 @@ impl Telling {
     }
 
     /// What the message in place says from now on.
-    pub(super) fn shows(&mut self, now: Instant, carried: &Carried) {
-        self.shown = carried.version;
+    pub(super) fn shows(&mut self, now: Instant, version: u64, end: bool) {
+        self.shown = version;
         self.shown_at = Some(now);
-        self.shows_end = carried.is_end;
+        self.shows_end = end;
     }
 
     /// A new round begins.
