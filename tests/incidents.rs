@@ -231,7 +231,42 @@ async fn somebody_is_mentioned_once() {
 }
 
 #[tokio::test]
-async fn a_dead_slack_in_the_middle_of_a_storm_costs_nothing_but_time() {
+async fn after_an_outage_in_the_middle_of_a_storm_everything_is_told() {
+    for config in [bot, webhook] {
+        let inbox = Inbox::start().await.unwrap();
+        let policy = quick().outage_after(MILLIS(400)).close_after(Duration::from_secs(60));
+        let (layer, handle) = start(config(&inbox).policy(policy));
+        answer(&layer, "/orders", 500).await;
+        until(&inbox, |_| true).await;
+        inbox.fault(Fault::Answer(503, "away".to_owned()));
+        let begun = Instant::now();
+        let mut sent = 1;
+        while begun.elapsed() < MILLIS(1_500) {
+            answer(&layer, "/orders", 500).await;
+            answer(&layer, "/cart", 500).await;
+            sent += 2;
+            tokio::time::sleep(MILLIS(5)).await;
+        }
+        inbox.heal();
+        let away = until(&inbox, |message| message.text().contains("could not be delivered")).await;
+        assert!(away.text().contains("alerts could not be delivered for "), "{}", away.text());
+        assert!(away.text().contains(" requests were counted meanwhile"), "{}", away.text());
+        // Then how everything stands, by each incident's own message.
+        until(&inbox, |message| message.text().contains("500 GET /cart")).await;
+        assert!(handle.flush(SOON).await.completed());
+        let stats = handle.stats();
+        check_law(&stats);
+        assert_eq!(stats.observed(), sent);
+        let account = stats.destinations()[0].account();
+        assert_eq!(account.delivered() + account.coalesced(), sent);
+        let texts: Vec<String> = inbox.messages().iter().map(Message::text).collect();
+        let orders = format!("{} since ", spoken(sent / 2 + 1));
+        assert!(texts.iter().any(|text| text.contains(&orders)), "{orders}: {texts:#?}");
+    }
+}
+
+#[tokio::test]
+async fn while_slack_takes_nothing_the_fallback_speaks() {
     for config in [bot, webhook] {
         let inbox = Inbox::start().await.unwrap();
         let spare = Inbox::start().await.unwrap();
@@ -239,17 +274,18 @@ async fn a_dead_slack_in_the_middle_of_a_storm_costs_nothing_but_time() {
         let (layer, handle) = start(config(&inbox).fallback(fallback));
         answer(&layer, "/orders", 500).await;
         until(&inbox, |_| true).await;
+        assert!(spare.messages().is_empty());
         inbox.fault(Fault::Error("no_service".to_owned()));
         for n in 0..300 {
             answer(&layer, if n % 2 == 0 { "/orders" } else { "/cart" }, 500).await;
         }
-        // The fallback speaks meanwhile.
         until(&spare, |message| message.text().contains("GET /cart")).await;
-        inbox.heal();
-        check_law(&handle.stats());
-        let report = handle.shutdown(Duration::from_secs(2)).await;
-        check_law(report.stats());
-        assert_eq!(report.stats().observed(), 301);
+        assert!(handle.flush(MILLIS(500)).await.pending() > 0);
+        let stats = handle.stats();
+        check_law(&stats);
+        // What the first one knows is not said again; the rest is.
+        let spoken = stats.destinations()[1].account();
+        assert_eq!(spoken.delivered() + spoken.coalesced(), 300);
     }
 }
 

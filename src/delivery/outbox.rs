@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::incident::{Action, DestinationIndex, IncidentPolicy, Manner, Subject};
 
 use super::DeliveryError;
-use super::lane::{Dispatch, Health, LATE_AFTER, Lane, Resolution};
+use super::lane::{Dispatch, Health, Lane, Resolution};
 
 /// Decides when each destination is told: a lane for each, so that a dead one
 /// delays none of the others. At most one action per subject is pending in a
@@ -122,8 +122,7 @@ impl Outbox {
 
     /// How long something has been undelivered, once that is worth a warning.
     pub(crate) fn late(&self, now: Instant, destination: DestinationIndex) -> Option<Duration> {
-        let oldest = self.lanes.get(destination)?.oldest(now);
-        (oldest >= LATE_AFTER).then_some(oldest)
+        self.lanes.get(destination)?.late(now)
     }
 
     /// Whether an attempt is under way.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::observation::{Counts, DropReason, Endpoint, Key, Samples};
 
-use super::telling::Told;
+use super::telling::{Shown, Told};
 use super::{IncidentId, Matcher, Mention, MessageRef, Shared};
 
 /// A destination, by its place in the configuration.
@@ -96,10 +96,8 @@ pub(crate) enum Subject {
 pub(crate) struct Carried {
     /// The totals in it.
     pub(super) totals: Vec<(IncidentId, u64)>,
-    /// Which version of the incident it shows, and whether it says that it is
-    /// over.
-    pub(super) version: u64,
-    pub(super) is_end: bool,
+    /// What it shows of an incident.
+    pub(super) shown: Shown,
     /// How it was placed.
     pub(super) manner: Manner,
     pub(super) is_reminder: bool,

@@ -16,11 +16,9 @@ pub(super) struct Telling {
     pub(super) message: Option<MessageRef>,
     /// That message is gone; another one has to take its place.
     pub(super) is_lost: bool,
-    /// Which version of the incident that message shows, since when, and
-    /// whether it says that it is over.
-    pub(super) shown: u64,
+    /// What that message shows, and since when.
+    pub(super) shown: Shown,
     pub(super) shown_at: Option<Instant>,
-    pub(super) shows_end: bool,
     pub(super) asked: Option<Asked>,
     /// Somebody waits until this total is settled.
     pub(super) flush_to: Option<u64>,
@@ -34,6 +32,15 @@ pub(super) struct Telling {
     pub(super) last_message: Option<Instant>,
     pub(super) last_visible: Option<Instant>,
     pub(super) told: Told,
+}
+
+/// What a message in place shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shown {
+    /// Which version of the incident.
+    pub(super) version: u64,
+    /// That it is over.
+    pub(super) is_end: bool,
 }
 
 /// A message that is on its way.
@@ -80,10 +87,9 @@ impl Telling {
     }
 
     /// What the message in place says from now on.
-    pub(super) fn shows(&mut self, now: Instant, version: u64, end: bool) {
-        self.shown = version;
+    pub(super) fn shows(&mut self, now: Instant, shown: Shown) {
+        self.shown = shown;
         self.shown_at = Some(now);
-        self.shows_end = end;
     }
 
     /// A new round begins.

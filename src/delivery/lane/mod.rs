@@ -13,8 +13,6 @@ use super::{DeliveryError, Form};
 
 /// How often a destination with an open circuit is probed.
 const PROBE_EVERY: Duration = Duration::from_secs(600);
-/// Undelivered for so long is worth a warning, and a fallback.
-pub(super) const LATE_AFTER: Duration = Duration::from_secs(60);
 
 /// One destination's pending actions, pace, pauses and circuit.
 #[derive(Debug)]
@@ -25,6 +23,8 @@ pub(super) struct Lane {
     posts: Method,
     edits: Method,
     backoff: Backoff,
+    /// Undelivered for so long is worth a warning, and a fallback.
+    outage_after: Duration,
     retry_at: Option<Instant>,
     circuit: Option<Instant>,
     /// A probe went well, and nothing has been delivered since.
@@ -112,6 +112,7 @@ impl Lane {
             posts: Method { pace: posts, paused_until: None },
             edits: Method { pace: edits, paused_until: None },
             backoff: Backoff::default(),
+            outage_after: policy.outage_after,
             retry_at: None,
             circuit: None,
             half_open: false,
@@ -359,12 +360,12 @@ impl Lane {
     pub(super) fn is_down(&self, now: Instant) -> bool {
         self.circuit.is_some()
             || self.half_open
-            || self.failing_since.is_some_and(|since| now >= later(since, LATE_AFTER))
+            || self.failing_since.is_some_and(|since| now >= later(since, self.outage_after))
     }
 
     /// Since when nothing could be delivered, if that is worth a word.
     pub(super) fn outage(&self, now: Instant) -> Option<Instant> {
-        self.failing_since.filter(|since| now >= later(*since, LATE_AFTER))
+        self.failing_since.filter(|since| now >= later(*since, self.outage_after))
     }
 
     /// Whether the last attempt failed.
@@ -374,13 +375,14 @@ impl Lane {
 
     /// When it will count as down if nothing gets better.
     pub(super) fn down_at(&self) -> Option<Instant> {
-        self.failing_since.map(|since| later(since, LATE_AFTER))
+        self.failing_since.map(|since| later(since, self.outage_after))
     }
 
-    /// How long its oldest action has been waiting.
-    pub(super) fn oldest(&self, now: Instant) -> Duration {
+    /// How long its oldest action has been waiting, once that is worth a
+    /// warning.
+    pub(super) fn late(&self, now: Instant) -> Option<Duration> {
         let waits = |pending: &Pending| now.saturating_duration_since(pending.since);
-        self.pending.values().map(waits).max().unwrap_or_default()
+        self.pending.values().map(waits).max().filter(|waits| *waits >= self.outage_after)
     }
 
     #[cfg(any(test, feature = "test-util"))]

@@ -1,7 +1,7 @@
 //! Asks for what is due, as far as the budget goes.
 
 use std::cmp::Reverse;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::observation::later;
 
@@ -9,9 +9,6 @@ use super::super::budget::Weight;
 use super::super::telling::Asked;
 use super::cadence::What;
 use super::{Action, Broadcast, DestinationIndex, Engine, IncidentId, Manner, Subject, Urgency};
-
-/// How often the message that says what is held is brought up to date.
-const HOLDING_EVERY: Duration = Duration::from_secs(30);
 
 /// Something to be said now.
 struct Wish {
@@ -165,7 +162,7 @@ impl Engine {
     /// Says what the budget holds, and that it holds nothing any more.
     fn ask_holding(&mut self, now: Instant, destination: DestinationIndex) {
         let held = self.held_by_budget(destination);
-        let window = self.policy.budget_window;
+        let (window, every) = (self.policy.budget_window, self.policy.holding_every);
         let Some(place) = self.destinations.get_mut(destination) else { return };
         let can_edit = place.can_edit && place.holding.message.is_some();
         let holding = &mut place.holding;
@@ -181,7 +178,7 @@ impl Engine {
             return;
         }
         let asked = if can_edit {
-            let at = holding.last.map_or(now, |last| later(last, HOLDING_EVERY));
+            let at = holding.last.map_or(now, |last| later(last, every));
             if at > now && held.0 > 0 {
                 self.wake_at(at);
                 return;

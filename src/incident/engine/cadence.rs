@@ -9,12 +9,6 @@ use super::super::incident::Incident;
 use super::super::telling::Telling;
 use super::{Broadcast, DestinationIndex, Engine, Mention};
 
-/// After so long without observations it may be over: a digest is left to the
-/// end...
-pub(super) const QUIET_FOR: Duration = Duration::from_secs(60);
-/// ...if that comes within so long.
-const END_IS_NEAR: Duration = Duration::from_secs(300);
-
 /// What there is to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
@@ -141,7 +135,7 @@ impl Engine {
         let last = telling.last_visible?;
         // What may be over by now needs nobody's attention; the next
         // observation brings it back.
-        let quiet = later(self.last_seen(incident).mono, QUIET_FOR);
+        let quiet = later(self.last_seen(incident).mono, self.policy.quiet_for);
         if now > quiet && self.hanging_of(incident).count == 0 {
             return None;
         }
@@ -157,8 +151,8 @@ impl Engine {
     /// Whether it has been quiet before a digest would be due, and its end,
     /// which tells the rest, comes soon.
     fn is_left_to_the_end(&self, incident: &Incident, at: Instant) -> bool {
-        let quiet = later(self.last_seen(incident).mono, QUIET_FOR);
-        let soon = later(at, END_IS_NEAR);
+        let quiet = later(self.last_seen(incident).mono, self.policy.quiet_for);
+        let soon = later(at, self.policy.close_after);
         at > quiet && self.quiet_at(incident).is_some_and(|end| end <= soon)
     }
 
@@ -194,11 +188,11 @@ impl Engine {
         if incident.host.is_some() {
             return (!telling.told.joined).then_some(now);
         }
-        let changed = incident.version != telling.shown;
+        let changed = incident.version != telling.shown.version;
         let wanted = telling.catches_up || self.is_wanted(incident, destination);
         // What ran has ended, or the other way round.
         let turned = (telling.told.hanging > 0) != (self.hanging_of(incident).count > 0);
-        if changed && (incident.is_over() || telling.shows_end || wanted || turned) {
+        if changed && (incident.is_over() || telling.shown.is_end || wanted || turned) {
             return Some(now);
         }
         let last = telling.shown_at.unwrap_or(now);
@@ -209,7 +203,8 @@ impl Engine {
         }
         // Nothing but the age of what still runs.
         let since = self.hanging_of(incident).since.filter(|_| !incident.is_over())?;
-        Some(later(since, next_age(last.saturating_duration_since(since))))
+        let age = self.policy.next_running_age(last.saturating_duration_since(since));
+        Some(later(since, age))
     }
 
     pub(super) fn is_editable(&self, destination: DestinationIndex, telling: &Telling) -> bool {
@@ -285,14 +280,4 @@ impl Engine {
 /// How many zeros the number of the count's size has.
 pub(super) fn decade(count: u64) -> u32 {
     count.checked_ilog10().unwrap_or(0)
-}
-
-/// The next age at which a request that still runs is told again: 1, 2, 5
-/// minutes, then each 10.
-fn next_age(age: Duration) -> Duration {
-    const MINUTE: Duration = Duration::from_secs(60);
-    let marks = [1, 2, 5].map(|n| n * MINUTE);
-    let early = marks.into_iter().find(|mark| *mark > age);
-    let tens = u32::try_from(age.as_secs() / 600).unwrap_or(u32::MAX).saturating_add(1);
-    early.unwrap_or_else(|| (10 * MINUTE).saturating_mul(tens))
 }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use crate::observation::{Endpoint, Key, Rule, Time, later};
 
 use super::super::incident::{Incident, Phase};
-use super::cadence::QUIET_FOR;
 use super::{Ending, Engine, IncidentId};
 
 impl Engine {
@@ -89,7 +88,7 @@ impl Engine {
     /// still runs.
     fn goes_on(&self, incident: &Incident, now: Time) -> bool {
         let seen = self.last_seen(incident).mono;
-        now.mono < later(seen, QUIET_FOR) || self.hanging_of(incident).count > 0
+        now.mono < later(seen, self.policy.quiet_for) || self.hanging_of(incident).count > 0
     }
 
     /// How an incident ended.

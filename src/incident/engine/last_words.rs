@@ -46,7 +46,7 @@ impl Engine {
                 }
                 let is_known = telling.is_known;
                 let is_due = !telling.told.last_word
-                    && (!incident.is_over() || telling.shown != incident.version);
+                    && (!incident.is_over() || telling.shown.version != incident.version);
                 if can_edit && is_known && is_due {
                     last.push(incident.id);
                 } else if !is_known && self.held_of(incident, destination) > 0 {

@@ -154,7 +154,7 @@ impl Engine {
                 }
                 if carried.manner != Manner::Reply {
                     telling.message = reference.clone().or(telling.message.take());
-                    telling.shows(now, carried.version, carried.is_end);
+                    telling.shows(now, carried.shown);
                     telling.is_lost = false;
                 }
             }
@@ -162,7 +162,7 @@ impl Engine {
                 telling.is_known = true;
                 telling.began.get_or_insert(now);
                 telling.message = Some(message.clone());
-                telling.shows(now, carried.version, carried.is_end);
+                telling.shows(now, carried.shown);
             }
             SentOutcome::Stale => {
                 telling.message = None;
@@ -172,7 +172,7 @@ impl Engine {
                 // It keeps the series' pace also when nothing gets through.
                 telling.advance(now);
                 telling.last_visible = Some(now);
-                telling.shows(now, carried.version, carried.is_end);
+                telling.shows(now, carried.shown);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::observation::{Counts, Endpoint, Key, Kind, Samples, Time};
 
 use super::super::incident::{Incident, Phase};
-use super::super::telling::{Telling, Told};
+use super::super::telling::{Shown, Telling, Told};
 use super::cadence::{What, decade};
 use super::{
     Broadcast, Carried, DestinationIndex, Engine, IncidentId, IncidentView, Manner, Moment,
@@ -80,8 +80,7 @@ impl Engine {
         let in_detail = matches!(what, Some(What::First | What::Each));
         let carried = Carried {
             totals: self.totals_of(incident),
-            version: incident.version,
-            is_end: incident.is_over(),
+            shown: Shown { version: incident.version, is_end: incident.is_over() },
             manner,
             is_reminder: what == Some(What::Reminder),
             in_detail: in_detail && !matches!(incident.key, Key::RollUp { .. }),
@@ -115,7 +114,8 @@ impl Engine {
             return (!telling.told.joined).then_some(Moment::Joined);
         }
         let at = self.edit_due(now.mono, incident, destination);
-        let is_due = at.is_some_and(|at| at <= now.mono) || incident.version != telling.shown;
+        let is_due =
+            at.is_some_and(|at| at <= now.mono) || incident.version != telling.shown.version;
         let moment = if incident.is_over() { Moment::Ended } else { Moment::Progress };
         is_due.then_some(moment)
     }

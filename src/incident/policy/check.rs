@@ -38,6 +38,9 @@ impl IncidentPolicy {
             ("policy.calm_after", self.calm_after),
             ("policy.escalate_every", self.escalate_every),
             ("policy.long_after", self.long_after),
+            ("policy.quiet_for", self.quiet_for),
+            ("policy.holding_every", self.holding_every),
+            ("policy.outage_after", self.outage_after),
             ("policy.roll_up_within", self.roll_up_within),
             ("policy.roll_up_open_within", self.roll_up_open_within),
             ("policy.roll_up_joins_within", self.roll_up_joins_within),
@@ -63,9 +66,11 @@ impl IncidentPolicy {
 
     fn check_series(&self, faults: &mut Vec<(&'static str, String)>) {
         let later_ages: Vec<Duration> = self.edits.later.iter().map(|(from, _)| *from).collect();
-        for (name, steps) in
-            [("policy.digests", &self.digests), ("policy.reminders", &self.reminders)]
-        {
+        for (name, steps) in [
+            ("policy.digests", &self.digests),
+            ("policy.reminders", &self.reminders),
+            ("policy.running_ages", &self.running_ages),
+        ] {
             if steps.is_empty() || steps.len() > MAX_STEPS || !steps.iter().all(|s| is_span(*s)) {
                 let problem = "must have 1 to 64 steps, each more than zero and at most a year";
                 faults.push((name, problem.to_owned()));
@@ -164,6 +169,11 @@ mod tests {
             (policy().digests([]), "policy.digests"),
             (policy().digests([2 * second, second]), "policy.digests"),
             (policy().reminders([long]), "policy.reminders"),
+            (policy().running_ages([]), "policy.running_ages"),
+            (policy().running_ages([2 * second, second]), "policy.running_ages"),
+            (policy().quiet_for(zero), "policy.quiet_for"),
+            (policy().holding_every(zero), "policy.holding_every"),
+            (policy().outage_after(zero), "policy.outage_after"),
             (policy().escalate_every(zero), "policy.escalate_every"),
             (policy().long_after(zero), "policy.long_after"),
             (policy().roll_up_at(1), "policy.roll_up_at"),

@@ -43,6 +43,8 @@ pub struct IncidentPolicy {
     pub(crate) edits: EditSeries,
     pub(crate) digests: Vec<Duration>,
     pub(crate) reminders: Vec<Duration>,
+    pub(crate) running_ages: Vec<Duration>,
+    pub(crate) quiet_for: Duration,
     pub(crate) escalate_every: Duration,
     pub(crate) long_after: Duration,
     pub(crate) roll_up_at: usize,
@@ -56,6 +58,8 @@ pub struct IncidentPolicy {
     pub(crate) budget: u32,
     pub(crate) budget_minor: u32,
     pub(crate) budget_hourly: u32,
+    pub(crate) holding_every: Duration,
+    pub(crate) outage_after: Duration,
     pub(crate) mention_every: Duration,
     pub(crate) late_tick: Duration,
     pub(crate) broadcast: Broadcast,
@@ -78,6 +82,8 @@ impl Default for IncidentPolicy {
             edits: EditSeries::default(),
             digests: minutes.into_iter().chain(hours).collect(),
             reminders: hours.to_vec(),
+            running_ages: [1, 2, 5, 10].map(|n| n * MINUTE).to_vec(),
+            quiet_for: MINUTE,
             escalate_every: 5 * MINUTE,
             long_after: 10 * MINUTE,
             roll_up_at: 4,
@@ -91,6 +97,8 @@ impl Default for IncidentPolicy {
             budget: 20,
             budget_minor: 12,
             budget_hourly: 60,
+            holding_every: 30 * SECOND,
+            outage_after: MINUTE,
             mention_every: 30 * MINUTE,
             late_tick: 5 * SECOND,
             broadcast: Broadcast::default(),
@@ -185,6 +193,24 @@ impl IncidentPolicy {
         self
     }
 
+    /// At which ages a request that still runs is told again where messages can
+    /// be edited; after the last one, each time so much has passed again.
+    /// Default: 1, 2, 5, 10 minutes.
+    #[must_use]
+    pub fn running_ages(mut self, ages: impl IntoIterator<Item = Duration>) -> Self {
+        self.running_ages = ages.into_iter().collect();
+        self
+    }
+
+    /// After so long without observations an incident may be over: nothing
+    /// says then that it grew or still goes on, and a digest is left to its
+    /// end. Default: 1 minute.
+    #[must_use]
+    pub fn quiet_for(mut self, span: Duration) -> Self {
+        self.quiet_for = span;
+        self
+    }
+
     /// How long after the last visible message a tenfold count is one again.
     /// Default: 5 minutes.
     #[must_use]
@@ -268,6 +294,23 @@ impl IncidentPolicy {
         self
     }
 
+    /// How often the message that says what is held is brought up to date,
+    /// where it can be edited. Default: 30 seconds.
+    #[must_use]
+    pub fn holding_every(mut self, span: Duration) -> Self {
+        self.holding_every = span;
+        self
+    }
+
+    /// After how long without a delivery that worked a destination counts as
+    /// away: it is logged, fallbacks speak, and the first message afterwards
+    /// says how long it was. Default: 1 minute.
+    #[must_use]
+    pub fn outage_after(mut self, span: Duration) -> Self {
+        self.outage_after = span;
+        self
+    }
+
     /// Within which span [`budget`](IncidentPolicy::budget) counts. Default:
     /// 10 minutes.
     #[must_use]
@@ -307,6 +350,15 @@ impl IncidentPolicy {
 
     pub(crate) fn digest_after(&self, step: usize) -> Duration {
         at_step(&self.digests, step)
+    }
+
+    /// The next age at which a request that still runs is told again.
+    pub(crate) fn next_running_age(&self, age: Duration) -> Duration {
+        let early = self.running_ages.iter().find(|mark| **mark > age).copied();
+        let last = self.running_ages.last().copied().unwrap_or(10 * MINUTE);
+        let passed = age.as_nanos() / last.as_nanos().max(1);
+        let times = u32::try_from(passed).unwrap_or(u32::MAX).saturating_add(1);
+        early.unwrap_or_else(|| last.saturating_mul(times))
     }
 
     pub(crate) fn reminder_after(&self, step: usize) -> Duration {
