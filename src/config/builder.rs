@@ -32,6 +32,7 @@ pub struct AlertConfigBuilder {
     pub(super) extra_headers: Vec<String>,
     pub(super) failure_statuses: Option<Vec<u16>>,
     pub(super) policy: IncidentPolicy,
+    pub(super) close_after: Option<Duration>,
     pub(super) routes: Vec<(String, RouteConfig)>,
     pub(super) http: HttpSettings,
     pub(super) clock: Clock,
@@ -56,6 +57,7 @@ impl AlertConfigBuilder {
             extra_headers: Vec::new(),
             failure_statuses: None,
             policy: IncidentPolicy::default(),
+            close_after: None,
             routes: Vec::new(),
             http: HttpSettings::default(),
             clock: Clock::default(),
@@ -239,15 +241,16 @@ impl AlertConfigBuilder {
         self
     }
 
-    /// Opens an incident of this kind only after `count` observations within
-    /// `window`. Default: with the first.
+    /// Adds a threshold: an incident of this kind opens only after `count`
+    /// observations within `window`. Slow requests and those that hang are one
+    /// kind here. Default: with the first.
     pub fn tell_after(mut self, kind: Kind, count: u64, window: Duration) -> Self {
         self.policy.tell_after.push(TellAfter { kind, route: None, count, window });
         self
     }
 
-    /// The numbers by which incidents are told. Keeps what `tell_after`,
-    /// `mention` and `replicas` set.
+    /// The numbers by which incidents are told. Keeps what `close_after`,
+    /// `tell_after`, `mention` and `replicas` set.
     pub fn policy(mut self, policy: IncidentPolicy) -> Self {
         let before = std::mem::replace(&mut self.policy, policy);
         self.policy.tell_after = before.tell_after;
@@ -257,7 +260,8 @@ impl AlertConfigBuilder {
         self
     }
 
-    /// Mentions somebody with the first message of an incident of this kind, in
+    /// Adds somebody who is mentioned with the first message of an incident of
+    /// this kind, in
     /// [`mention_environments`](AlertConfigBuilder::mention_environments). Once
     /// per incident, and the same one at most once in 30 minutes unless it gets
     /// worse.
@@ -265,7 +269,8 @@ impl AlertConfigBuilder {
         self.mention_when(MentionRule::new(mention).kind(kind))
     }
 
-    /// Mentions somebody by more than the kind: by route and count as well.
+    /// Adds somebody who is mentioned by more than the kind: by route, count and
+    /// environment as well.
     pub fn mention_when(mut self, rule: MentionRule) -> Self {
         self.policy.mentions.push(rule);
         self
@@ -292,7 +297,7 @@ impl AlertConfigBuilder {
 
     /// How long without observations ends an incident. Default: 5 minutes.
     pub fn close_after(mut self, quiet: Duration) -> Self {
-        self.policy.close_after = quiet;
+        self.close_after = Some(quiet);
         self
     }
 
@@ -368,6 +373,9 @@ impl AlertConfigBuilder {
         self.take_headers(&mut faults);
         self.take_statuses(&mut faults);
         self.take_routes(&mut faults);
+        if let Some(quiet) = self.close_after {
+            self.policy.close_after = quiet;
+        }
         self.check_policy(&mut faults);
         self.warn_of_mentions(&identity);
         ConfigError::of(faults)?;

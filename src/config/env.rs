@@ -119,7 +119,7 @@ impl Reader {
         self.builder.hung_after = self.duration("HUNG_AFTER");
         self.builder.rules.cancelled_after = self.duration("CANCELLED_AFTER");
         if let Some(quiet) = self.duration("CLOSE_AFTER") {
-            self.builder.policy.close_after = quiet;
+            self.builder.close_after = Some(quiet);
         }
         if let Some(paths) = self.get("IGNORE_PATHS") {
             for path in paths.split(',').map(str::trim).filter(|path| !path.is_empty()) {

@@ -133,6 +133,7 @@ impl AlertConfigBuilder {
             }
             // The last call for a route stands.
             self.policy.tell_after.retain(|rule| rule.route.as_ref() != Some(&template));
+            self.policy.mentions.retain(|rule| !rule.is_on(&template));
             for rule in config.mentions {
                 self.policy.mentions.push(rule.route(template.clone()));
             }
@@ -153,8 +154,8 @@ impl AlertConfigBuilder {
     pub(super) fn warn_of_mentions(&mut self, identity: &Identity) {
         let environments = &self.policy.mention_environments;
         let here = identity.environment();
-        let is_inert = !here.is_some_and(|here| environments.iter().any(|known| known == here));
-        if !self.policy.mentions.is_empty() && is_inert {
+        let mut rules = self.policy.mentions.iter();
+        if rules.len() > 0 && rules.all(|rule| !rule.is_for(here, environments)) {
             let here =
                 here.map_or("no environment is set".to_owned(), |here| format!("this is {here:?}"));
             self.warnings.push(format!(

@@ -77,6 +77,8 @@ pub(super) struct Hanging {
 /// What else happened on its endpoint in this round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Nearby {
+    /// Its own requests since the others are counted.
+    pub(super) own: u64,
     /// Requests that went well, and those of them since its last observation.
     pub(super) fine: u64,
     pub(super) fine_since: u64,
@@ -85,6 +87,15 @@ pub(super) struct Nearby {
     pub(super) others: u64,
     pub(super) others_since: u64,
     pub(super) failed_since: u64,
+}
+
+impl Nearby {
+    /// It was observed again: what came before proves nothing.
+    pub(super) fn restart(&mut self) {
+        self.fine_since = 0;
+        self.others_since = 0;
+        self.failed_since = 0;
+    }
 }
 
 impl Incident {

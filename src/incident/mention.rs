@@ -31,7 +31,8 @@ impl Mention {
         Mention(Target::User(id.into()))
     }
 
-    /// A user group, by its id (`S…`). Checked when the configuration is built.
+    /// A user group, by its id (`S…`): the last part of its page's address in
+    /// Slack. Checked when the configuration is built.
     #[must_use]
     pub fn group(id: impl Into<String>) -> Self {
         Mention(Target::Group(id.into()))
@@ -119,16 +120,17 @@ pub struct MentionRule {
     kind: Option<Kind>,
     route: Option<String>,
     count: u64,
+    environments: Vec<String>,
 }
 
 impl MentionRule {
     /// Mentions somebody with the first message of every incident.
     #[must_use]
     pub fn new(mention: Mention) -> Self {
-        MentionRule { mention, kind: None, route: None, count: 1 }
+        MentionRule { mention, kind: None, route: None, count: 1, environments: Vec::new() }
     }
 
-    /// Only for this kind.
+    /// Only for this kind. [`Kind::Slow`] covers requests that hang as well.
     #[must_use]
     pub fn kind(mut self, kind: Kind) -> Self {
         self.kind = Some(kind);
@@ -149,6 +151,29 @@ impl MentionRule {
         self
     }
 
+    /// Only in these environments. Default: the ones of
+    /// [`mention_environments`](crate::AlertConfigBuilder::mention_environments).
+    #[must_use]
+    pub fn environments<I>(mut self, names: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.environments = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether it is for this route alone.
+    pub(crate) fn is_on(&self, template: &str) -> bool {
+        self.route.as_deref() == Some(template)
+    }
+
+    /// Whether it holds in an environment; `general` are the ones of all rules.
+    pub(crate) fn is_for(&self, environment: Option<&str>, general: &[String]) -> bool {
+        let own = if self.environments.is_empty() { general } else { &self.environments };
+        environment.is_some_and(|here| own.iter().any(|known| known == here))
+    }
+
     pub(crate) fn fault(&self) -> Option<String> {
         let count = (self.count == 0).then(|| "must have a count of at least 1".to_owned());
         self.mention.fault().or(count)
@@ -161,7 +186,8 @@ impl MentionRule {
         total: u64,
         mut routes: impl Iterator<Item = &'a str>,
     ) -> bool {
-        self.kind.is_none_or(|wanted| wanted == kind)
+        let covers = |wanted| wanted == kind || (wanted == Kind::Slow && kind == Kind::Hung);
+        self.kind.is_none_or(covers)
             && total >= self.count
             && self.route.as_deref().is_none_or(|wanted| routes.any(|route| route == wanted))
     }

@@ -8,9 +8,12 @@ use std::time::SystemTime;
 pub enum Moment {
     /// The first word about it, in full.
     First,
-    /// More of the same since the last message: a digest, an edit, or a reply
-    /// because it got worse.
+    /// More of the same since the last message: a digest or an edit.
     Progress,
+    /// A worse kind joined.
+    Worse,
+    /// There are ten times as many.
+    Grown,
     /// It goes on for long.
     Reminder,
     /// It had ended, and is back.

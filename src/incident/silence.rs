@@ -19,10 +19,11 @@ impl Matcher {
         Self::default()
     }
 
-    /// Only this kind.
+    /// Only this kind. Slow requests and those that hang are one: either kind
+    /// covers both.
     #[must_use]
     pub fn kind(mut self, kind: Kind) -> Self {
-        self.kind = Some(kind);
+        self.kind = Some(kind.of_key());
         self
     }
 

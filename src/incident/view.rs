@@ -1,7 +1,7 @@
 //! [`IncidentView`]: an incident's state at the moment it is told.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::observation::{Counts, Identity, Key, Kind, Samples, Time};
 
@@ -40,6 +40,7 @@ pub struct IncidentView {
     pub(crate) samples: Samples,
     pub(crate) identity: Arc<Identity>,
     pub(crate) now: Time,
+    pub(crate) started: Instant,
     pub(crate) uptime: Duration,
     pub(crate) rows: Vec<ViewRow>,
     pub(crate) more: usize,
@@ -103,7 +104,8 @@ impl IncidentView {
         &self.key
     }
 
-    /// Counts since it began.
+    /// Counts since it began; what joined it is in
+    /// [`joined`](IncidentView::joined).
     #[must_use]
     pub fn counts(&self) -> &Counts {
         &self.counts
@@ -128,8 +130,9 @@ impl IncidentView {
         self.round_total
     }
 
-    /// Of how many requests on its route so many are its own, since it came
-    /// back or began; `None` where that is not known.
+    /// How many requests are its own, and of how many on its route, from when
+    /// they are counted to its last one; `None` where that is not known, or
+    /// there were fewer than 20.
     #[must_use]
     pub fn share(&self) -> Option<(u64, u64)> {
         self.share
@@ -179,7 +182,8 @@ impl IncidentView {
         self.host.as_ref()
     }
 
-    /// How many observations a silence keeps from being told.
+    /// How many observations a silence kept from being told: of this incident,
+    /// or in all when the silence is over.
     #[must_use]
     pub fn silenced(&self) -> u64 {
         self.silenced
@@ -209,7 +213,7 @@ impl IncidentView {
         self.names_instance
     }
 
-    /// How many of them this destination has not been told of.
+    /// How many of its own this destination has not been told of.
     #[must_use]
     pub fn fresh(&self) -> u64 {
         self.fresh
@@ -261,6 +265,11 @@ impl IncidentView {
     #[must_use]
     pub fn uptime(&self) -> Duration {
         self.uptime
+    }
+
+    /// How long the process had been watched at an earlier moment.
+    pub(crate) fn uptime_at(&self, at: Instant) -> Duration {
+        at.saturating_duration_since(self.started)
     }
 
     /// The incidents of a message about several, worst first.

@@ -73,6 +73,15 @@ impl Kind {
         }
     }
 
+    /// The kind whose key it is counted under: what hangs shares it with what
+    /// is slow.
+    pub(crate) const fn of_key(self) -> Kind {
+        match self {
+            Kind::Hung => Kind::Slow,
+            kind => kind,
+        }
+    }
+
     pub(crate) const fn index(self) -> usize {
         self.severity() as usize
     }

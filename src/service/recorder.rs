@@ -145,10 +145,10 @@ impl Recorder {
                     tally.renew(kept, facts)
                 }
                 Told::Counted { kind, as_other: true, .. } => {
-                    tally.amend(KeyRef::Other(of_key(kind)), key, facts)
+                    tally.amend(KeyRef::Other(kind.of_key()), key, facts)
                 }
                 Told::Counted { kind, status, .. } => {
-                    tally.amend(request(of_key(kind), status), key, facts)
+                    tally.amend(request(kind.of_key(), status), key, facts)
                 }
                 Told::Suppressed(rule) => tally.unsuppress(rule, key, facts),
                 Told::Nothing => tally.record(key, facts),
@@ -185,11 +185,6 @@ impl Recorder {
         }
         None
     }
-}
-
-/// A request that hangs shares its key with slow ones.
-fn of_key(kind: Kind) -> Kind {
-    if kind == Kind::Hung { Kind::Slow } else { kind }
 }
 
 /// The rule that keeps a request from being told, if one does.

@@ -34,7 +34,7 @@ impl AlertHandle {
         AlertHandle { control }
     }
 
-    /// Tells now what is held back, and waits until it is delivered, for at
+    /// Tells now what is held back, also by the budget, and waits until it is delivered, for at
     /// most `limit`. Needs no runtime of any kind to be running elsewhere.
     pub async fn flush(&self, limit: Duration) -> FlushReport {
         match self.control.clone() {
@@ -108,8 +108,21 @@ impl AlertHandle {
 
     /// Keeps quiet about what `matcher` covers, for `lasting`. It is counted
     /// as suppressed by [`Rule::Silence`](crate::Rule::Silence), and how much
-    /// was held is told when the silence ends. At most 64 are in force; the
+    /// was held is told when the silence ends. An incident that is open stays
+    /// open while a silence holds its observations. Of two silences that cover
+    /// the same, the earlier one counts. It is this process's alone, covers
+    /// panics too, and can't be lifted early. At most 64 are in force; the
     /// first of more ends early.
+    ///
+    /// ```no_run
+    /// # fn quiet(handle: tower_slack_alert::AlertHandle) {
+    /// use std::time::Duration;
+    /// use tower_slack_alert::{Kind, Matcher};
+    ///
+    /// let noisy = Matcher::all().kind(Kind::Slow).route("/reports/{year}");
+    /// handle.silence(noisy, Duration::from_secs(30 * 60));
+    /// # }
+    /// ```
     pub fn silence(&self, matcher: Matcher, lasting: Duration) {
         if let Some(control) = &self.control {
             control.silence(matcher, lasting);

@@ -170,7 +170,9 @@ impl Engine {
             let always = self.policy.broadcast == Broadcast::Always;
             !told.visible_end && (long || told.again || !told.mention_rules.is_empty() || always)
         } else {
-            held > 0 || (long && !telling.told.end)
+            // Who heard of it more than once wants to hear the end.
+            let again = telling.told.again || incident.round.number > 0;
+            held > 0 || (!telling.told.end && (long || again))
         }
     }
 
@@ -231,7 +233,7 @@ impl Engine {
         incident: &Incident,
         destination: DestinationIndex,
     ) -> Vec<(usize, Mention)> {
-        if !self.can_mention || self.policy.mentions.is_empty() {
+        if self.policy.mentions.is_empty() {
             return Vec::new();
         }
         let (Some(telling), Some(place)) =
@@ -244,7 +246,10 @@ impl Engine {
         let mut due: Vec<(usize, Mention)> = Vec::new();
         for (number, rule) in self.policy.mentions.iter().enumerate() {
             let routes = counted.iter().filter_map(|one| one.key.route()).map(|r| r.as_str());
-            if telling.told.mention_rules.contains(&number) || !rule.covers(kind, total, routes) {
+            let is_here =
+                rule.is_for(self.identity.environment(), &self.policy.mention_environments);
+            let is_done = telling.told.mention_rules.contains(&number);
+            if is_done || !is_here || !rule.covers(kind, total, routes) {
                 continue;
             }
             let rests = place.mentioned.get(&rule.mention).is_some_and(|(at, severity)| {
@@ -259,10 +264,10 @@ impl Engine {
 
     /// What a message takes of the budget.
     pub(super) fn weight(&self, incident: &Incident, what: What) -> Weight {
-        let mild = matches!(self.worst_of(incident), Kind::Slow | Kind::Cancelled);
+        let is_mild = matches!(self.worst_of(incident), Kind::Slow | Kind::Cancelled);
         match what {
             What::Digest | What::Reminder => Weight::Minor,
-            What::First | What::Each if mild => Weight::Minor,
+            _ if is_mild => Weight::Minor,
             _ => Weight::Major,
         }
     }

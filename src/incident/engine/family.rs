@@ -56,6 +56,15 @@ impl Engine {
         }
     }
 
+    /// Those of them that are of this round: what did not come back with the
+    /// others counts no more.
+    pub(super) fn counted_now<'a>(&'a self, incident: &'a Incident) -> Vec<&'a Incident> {
+        let began = incident.round.began.mono;
+        let mut counted = self.counted(incident);
+        counted.retain(|one| one.round.began.mono >= began);
+        counted
+    }
+
     /// The milder ones that joined a failure.
     pub(super) fn guests<'a>(&'a self, incident: &'a Incident) -> Vec<&'a Incident> {
         let counted = self.counted(incident);
@@ -132,9 +141,15 @@ impl Engine {
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         incident.host = Some(host);
         incident.version += 1;
+        // Who was called for it is not called again for its host.
+        let called: Vec<_> =
+            (incident.tellings.iter()).map(|telling| telling.told.mention_rules.clone()).collect();
         if let Some(host) = self.incidents.get_mut(&host) {
             if !host.members.contains(&id) {
                 host.members.push(id);
+            }
+            for (telling, called) in host.tellings.iter_mut().zip(called) {
+                telling.told.mention_rules.extend(called);
             }
         }
         self.changed(host);

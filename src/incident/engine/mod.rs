@@ -59,7 +59,6 @@ pub(crate) struct Engine {
     silences_over: Vec<SilenceOver>,
     /// When our own thread had not run, and for how long.
     gaps: Vec<(Instant, Duration)>,
-    can_mention: bool,
     stopping: bool,
     actions: VecDeque<Action>,
     ended: Vec<Key>,
@@ -79,9 +78,6 @@ impl Engine {
     ) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let destinations = destinations.into_iter();
-        let can_mention = identity.environment.as_ref().is_some_and(|environment| {
-            policy.mention_environments.iter().any(|wanted| wanted == environment)
-        });
         Engine {
             destinations: destinations
                 .map(|role| Destination::new(role, &policy, random.f64()))
@@ -96,7 +92,6 @@ impl Engine {
             silences: Vec::new(),
             silences_over: Vec::new(),
             gaps: Vec::new(),
-            can_mention,
             stopping: false,
             actions: VecDeque::new(),
             ended: Vec::new(),

@@ -30,6 +30,7 @@ impl Engine {
         } else if counts.total == 0 && moved_out == 0 {
             self.renew(now, &key, &counts, &samples);
         } else if counts.total > 0 {
+            let is_new = !self.live.contains_key(&key);
             let (id, mut opens) = self.incident_for(now, &key);
             let threshold = self.policy.threshold(&key).map(|rule| rule.count);
             let pick = self.random.u64(..);
@@ -38,9 +39,12 @@ impl Engine {
             incident.moved_in += moved_in;
             incident.samples.merge(&samples, pick);
             incident.last_seen = now;
-            incident.nearby.fine_since = 0;
-            incident.nearby.others_since = 0;
-            incident.nearby.failed_since = 0;
+            incident.nearby.restart();
+            // What came together with the first one is not compared: what went
+            // well was not counted then.
+            if incident.phase == Phase::Open && !is_new && opens.is_none() {
+                incident.nearby.own += counts.total;
+            }
             if let Phase::Below { seen, closed } = &mut incident.phase {
                 seen.push_back((now.mono, counts.total));
                 let within: u64 = seen.iter().map(|(_, count)| count).sum();
@@ -87,6 +91,7 @@ impl Engine {
             if incident.phase == Phase::Open {
                 incident.silenced += count;
                 incident.last_seen = now;
+                incident.nearby.restart();
             }
         }
     }

@@ -12,6 +12,9 @@ use super::{
     Placement, Subject, ViewRow,
 };
 
+/// A share of fewer requests says little.
+const ENOUGH: u64 = 20;
+
 impl Engine {
     /// What a message about `subject` says now, what it carries, and where it
     /// goes; `None` when there is nothing to say any more.
@@ -64,7 +67,8 @@ impl Engine {
             (moment_of(what, incident), Some(what))
         };
         let mut view = self.view_of_incident(now, incident, moment);
-        view.fresh = self.held_of(incident, destination);
+        let counted = self.counted(incident);
+        view.fresh = counted.iter().map(|one| one.held(destination)).sum();
         let mentions = match manner {
             Manner::Edit => Vec::new(),
             _ => self.mentions_due(now.mono, incident, destination),
@@ -188,12 +192,8 @@ impl Engine {
             view.routes = self.routes_if_several(incident, now);
             view.common = self.common_reason(incident);
             // What did not come back with the others is not listed again.
-            let mut listed: Vec<&Incident> = counted
-                .iter()
-                .copied()
-                .filter(|one| one.round.began.mono >= incident.round.began.mono)
-                .filter(|one| self.round_total(one) > 0)
-                .collect();
+            let mut listed: Vec<&Incident> = self.counted_now(incident);
+            listed.retain(|one| self.round_total(one) > 0);
             listed
                 .sort_by_key(|one| std::cmp::Reverse((self.is_active(one, now), one.counts.total)));
             self.list(&mut view, &listed, now);
@@ -233,22 +233,22 @@ impl Engine {
         let counted = self.counted(incident);
         let (mut own, mut all) = (0, 0);
         let mut seen: Vec<(Endpoint, u64)> = Vec::new();
-        // A route that did not come back with the others counts no more.
-        let began = incident.round.began.mono;
-        for one in counted.iter().filter(|one| one.round.began.mono >= began) {
-            let total = one.counts.total.saturating_sub(one.round.before);
+        for one in self.counted_now(incident) {
             let endpoint = Endpoint::of(&one.key)?;
-            own += total;
+            let nearby = &one.nearby;
+            own += nearby.own;
+            // Up to its last observation: what comes later is its end's.
+            let fine = nearby.fine - nearby.fine_since;
             match seen.iter_mut().find(|(known, _)| *known == endpoint) {
-                Some((_, fine)) => *fine = (*fine).max(one.nearby.fine),
-                None => seen.push((endpoint, one.nearby.fine)),
+                Some((_, known)) => *known = (*known).max(fine),
+                None => seen.push((endpoint, fine)),
             }
             if counted.len() == 1 {
-                all += one.nearby.others;
+                all += nearby.others - nearby.others_since;
             }
         }
         all += own + seen.iter().map(|(_, fine)| fine).sum::<u64>();
-        (all > 0).then_some((own, all))
+        (all >= ENOUGH).then_some((own, all))
     }
 
     pub(super) fn view_of(&self, now: Time, moment: Moment, key: Key) -> IncidentView {
@@ -281,6 +281,7 @@ impl Engine {
             samples: Samples::default(),
             identity: Arc::clone(&self.identity),
             now,
+            started: self.started,
             uptime: now.mono.saturating_duration_since(self.started),
             rows: Vec::new(),
             more: 0,

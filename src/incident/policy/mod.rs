@@ -21,7 +21,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 ///
 /// The defaults are the result of some thought; change them for tests, or when
 /// you know your channel better. The configuration checks them when it is
-/// built, and names what does not fit as `policy.close_after` and so on.
+/// built, and names what does not fit as `policy.digests` and so on.
 ///
 /// ```
 /// use std::time::Duration;
@@ -118,9 +118,9 @@ impl IncidentPolicy {
         Self::default()
     }
 
-    /// Tells each observation by a message of its own: nothing is rolled up,
-    /// digested or held by the budget. Still paced at one message per second;
-    /// what comes faster is told by one message with its count.
+    /// Tells each observation as soon as the pace of one message per second
+    /// lets it: nothing is rolled up, digested, edited or held by the budget.
+    /// What comes faster than that is told by one message with its count.
     #[must_use]
     pub fn every_event() -> Self {
         IncidentPolicy { each: true, ..Self::default() }
@@ -278,7 +278,9 @@ impl IncidentPolicy {
 
     /// How many visible messages one destination gets within 10 minutes, and
     /// how many of them may be slow or cancelled requests, reminders and
-    /// digests. Beyond that, one message says what is held. Default: 20, 12.
+    /// digests. Beyond that, one message says what is held. What somebody asks
+    /// for ([`flush`](crate::AlertHandle::flush), a shutdown, a test message)
+    /// and the message after an outage are not held back. Default: 20, 12.
     #[must_use]
     pub fn budget(mut self, messages: u32, minor: u32) -> Self {
         self.budget = messages;
@@ -367,12 +369,12 @@ impl IncidentPolicy {
 
     /// The threshold for a key; the one of its route wins.
     pub(crate) fn threshold(&self, key: &Key) -> Option<&TellAfter> {
-        let kind = key.kind();
+        let kind = key.kind().of_key();
         let on_route = |rule: &&TellAfter| match (&rule.route, key.route()) {
             (Some(wanted), Some(Route::Known(route))) => **wanted == **route,
             _ => false,
         };
-        let mut rules = self.tell_after.iter().rev().filter(|rule| rule.kind == kind);
+        let mut rules = self.tell_after.iter().rev().filter(|rule| rule.kind.of_key() == kind);
         let own = rules.clone().find(on_route);
         own.or_else(|| rules.find(|rule| rule.route.is_none())).filter(|rule| rule.count > 1)
     }

@@ -110,6 +110,9 @@ impl Line {
                 Span::Code(text) => (text, true),
                 Span::Time(time) => {
                     let token = time.to_token();
+                    if out.ends_with('`') {
+                        out.push(' ');
+                    }
                     if out.len() + token.len() + ELLIPSIS.len_utf8() > max {
                         out.push(ELLIPSIS);
                         break;

@@ -93,8 +93,8 @@ impl SlackMessage {
 
     /// Who is mentioned after the headline, once each, at most 8.
     pub(crate) fn mentions(mut self, mentions: &[Mention]) -> Self {
-        for mention in mentions.iter().take(MAX_MENTIONS) {
-            if !self.mentions.contains(mention) {
+        for mention in mentions {
+            if self.mentions.len() < MAX_MENTIONS && !self.mentions.contains(mention) {
                 self.mentions.push(mention.clone());
             }
         }

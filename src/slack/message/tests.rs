@@ -158,6 +158,7 @@ impl Scene {
                 instance: "pod-7".into(),
             }),
             now,
+            started: mono.checked_sub(Duration::from_secs(240)).unwrap_or(mono),
             uptime: Duration::from_secs(240),
             rows: Vec::new(),
             more: 0,

@@ -1,5 +1,7 @@
 //! The card below a headline: causes and context.
 
+use std::time::Duration;
+
 use crate::incident::IncidentView;
 use crate::observation::{Sample, spoken};
 
@@ -44,7 +46,9 @@ pub(super) fn context(view: &IncidentView, sample: &Sample) -> Line {
     for (name, value) in sample.notes() {
         line = line.dot().code(format!("{name} {value}"));
     }
-    line = deployment(view, line.dot().code(view.identity().instance()));
+    // As it was then: right after a deploy, that is the news.
+    let up = view.uptime_at(sample.at());
+    line = deployed(view, up, line.dot().code(view.identity().instance()));
     if sample.in_flight() > 1 {
         let count = spoken::count(sample.in_flight() as u64);
         line = line.dot().text(format!("{count} in flight"));
@@ -56,7 +60,11 @@ pub(super) fn context(view: &IncidentView, sample: &Sample) -> Line {
 }
 
 pub(super) fn deployment(view: &IncidentView, line: Line) -> Line {
-    let up = spoken::span(view.uptime());
+    deployed(view, view.uptime(), line)
+}
+
+fn deployed(view: &IncidentView, up: Duration, line: Line) -> Line {
+    let up = spoken::span(up);
     match view.identity().release() {
         Some(release) => line.dot().code(release).text(format!(", up {up}")),
         None => line.dot().text(format!("up {up}")),

@@ -41,7 +41,8 @@ pub(super) fn ended(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     if is_several {
         return match op {
             Op::Reply(_) => message,
-            _ => several::rows(view, message),
+            _ => several::rows(view, several::common(view, message), usize::MAX)
+                .paragraph(span(view)),
         };
     }
     if let Some(sample) = view.samples().last().or(view.samples().first()) {
@@ -120,10 +121,10 @@ pub(super) fn is_moved(view: &IncidentView) -> bool {
 
 /// What is said then.
 pub(super) fn moved(view: &IncidentView) -> SlackMessage {
-    let line = name(view.key(), opening("⚪", view));
+    let line = request(view.key(), opening("⚪", view));
     let headline = line.dot().text(match view.moved_out() {
-        1 => "it ended worse and is told there".to_owned(),
-        count => format!("{} ended worse and are told there", spoken::count(count)),
+        1 => "ended worse: see its own alert".to_owned(),
+        count => format!("{} ended worse: see their own alerts", spoken::count(count)),
     });
     let message = SlackMessage::new(headline).color(Color::GREY);
     match view.samples().last().or(view.samples().first()) {

@@ -31,17 +31,26 @@ pub(crate) fn render(view: &IncidentView, op: Op<'_>) -> SlackMessage {
         }
         Moment::Ended => ended::ended(view, op),
         Moment::Joined => joined(view),
-        Moment::First | Moment::Progress | Moment::Reminder | Moment::Again if is_several => {
+        Moment::First
+        | Moment::Progress
+        | Moment::Worse
+        | Moment::Grown
+        | Moment::Reminder
+        | Moment::Again
+            if is_several =>
+        {
             several::roll_up(view, op)
         }
         Moment::First => first(view),
         // Nothing has come to it that would be told by its number.
         Moment::Progress if view.counts().total() == 1 && view.hanging().is_none() => first(view),
-        Moment::Progress | Moment::Reminder | Moment::Again => progress(view, op),
+        Moment::Progress | Moment::Worse | Moment::Grown | Moment::Reminder | Moment::Again => {
+            progress(view, op)
+        }
     };
     if let Some(gap) = view.gap() {
         message = message.paragraph(Line::new().text(format!(
-            "This process did not run for {} (stopped, frozen or asleep); that time is in no age.",
+            "Alerting was paused for {} (the process was stopped or frozen); ages leave that out.",
             spoken::span(gap)
         )));
     }
@@ -109,9 +118,7 @@ fn progress(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     let opening = opening(icon(kind), view);
     let mut headline = match (view.moment(), view.hanging()) {
         (_, Some(hanging)) => still_running(view, hanging, opening),
-        (Moment::Again, _) => name(view.key(), opening.text("again: ")),
-        (Moment::Reminder, _) => name(view.key(), opening.text("still: ")),
-        _ => name(view.key(), opening),
+        (moment, _) => name(view.key(), opening.text(why(moment))),
     };
     if view.hanging().is_none() || view.counts().total() > 1 {
         headline = numbers(view, op, headline.dot());
@@ -125,6 +132,17 @@ fn progress(view: &IncidentView, op: Op<'_>) -> SlackMessage {
         message = message.paragraph(latest).paragraph(context(view, sample));
     }
     message.paragraph(beside(view))
+}
+
+/// Why it is told now, if that is not plain.
+fn why(moment: Moment) -> &'static str {
+    match moment {
+        Moment::Again => "again: ",
+        Moment::Reminder => "still: ",
+        Moment::Grown => "ten times as many: ",
+        Moment::Worse => "worse: ",
+        _ => "",
+    }
 }
 
 /// `812 more · 15 012 since 12:04 (97 %)`.
@@ -150,7 +168,8 @@ fn numbers(view: &IncidentView, op: Op<'_>, line: Line) -> Line {
 fn span(view: &IncidentView) -> Line {
     let mut line = Line::new().text("last ").time(view.last_seen(), view.now().wall);
     let slowest = view.counts().slowest();
-    if !slowest.is_zero() {
+    // What still runs has taken longer by now.
+    if !slowest.is_zero() && view.hanging().is_none() {
         line = line.dot().text(format!("slowest {}", spoken::duration(slowest)));
     }
     if view.round() > 0 {
@@ -169,10 +188,10 @@ fn span(view: &IncidentView) -> Line {
 fn moved_out(view: &IncidentView, line: Line) -> Line {
     match view.moved_out() {
         0 => line,
-        1 => line.dot().text("1 more ended worse and is told there"),
+        1 => line.dot().text("1 more ended worse: see its own alert"),
         count => {
             let count = spoken::count(count);
-            line.dot().text(format!("{count} more ended worse and are told there"))
+            line.dot().text(format!("{count} more ended worse: see their own alerts"))
         }
     }
 }
@@ -180,12 +199,20 @@ fn moved_out(view: &IncidentView, line: Line) -> Line {
 /// What goes on beside it: what joined it, what a silence keeps.
 fn beside(view: &IncidentView) -> Line {
     let mut line = Line::new();
-    for row in view.joined().iter().filter(|row| row.total() > 0) {
-        let word = names::word(row.key().kind());
-        line = line.dot().text(format!("and {} {word} on this route", spoken::count(row.total())));
+    let several = view.routes().is_some();
+    for kind in Kind::ALL {
+        let joined = view.joined().iter().filter(|row| row.kind() == kind);
+        let total: u64 = joined.map(|row| row.total()).sum();
+        if total > 0 {
+            let (count, word) = (spoken::count(total), names::word(kind));
+            let place = if several { "these routes" } else { "this route" };
+            line = line.dot().text(format!("and {count} {word} on {place}"));
+        }
     }
     if view.silenced() > 0 && view.silence().is_none() {
-        line = line.dot().text(format!("{} more are silenced", spoken::count(view.silenced())));
+        let count = spoken::count(view.silenced());
+        let verb = if view.silenced() == 1 { "was" } else { "were" };
+        line = line.dot().text(format!("{count} more {verb} silenced"));
     }
     line
 }
@@ -195,7 +222,9 @@ fn joined(view: &IncidentView) -> SlackMessage {
     let mut headline = name(view.key(), opening("↪", view)).dot().text("part of: ");
     headline = match (view.routes(), view.host()) {
         // Without their number, which grows.
-        (Some(_), Some(host)) => headline.text(several::trouble(host.key().kind())),
+        (Some(_), Some(host)) => {
+            headline.text(format!("several {}", several::trouble(host.key().kind())))
+        }
         (None, Some(host)) => name(host.key(), headline),
         _ => headline.text("another incident"),
     };

@@ -2,23 +2,22 @@
 //! words.
 
 use crate::delivery::Op;
-use crate::incident::{IncidentView, Moment};
-use crate::observation::{Kind, spoken};
+use crate::incident::{IncidentView, Moment, ViewRow};
+use crate::observation::{Key, Kind, spoken};
 
 use super::card::{causes, context, deployment};
 use super::names::{HEADLINE_REASON, color, icon, name, request, shortened, what};
-use super::{Color, Line, SlackMessage, beside, numbers, opening, requests, span};
+use super::{Color, Line, SlackMessage, beside, numbers, opening, requests, span, why};
+
+/// A digest names only the worst ones again.
+const IN_A_DIGEST: usize = 3;
 
 /// Several routes with the same trouble.
 pub(super) fn roll_up(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     let kind = view.kind();
     let (all, active) = view.routes().unwrap_or_default();
     let mut headline = opening(icon(kind), view);
-    headline = match view.moment() {
-        Moment::Again => headline.text("again: "),
-        Moment::Reminder => headline.text("still: "),
-        _ => headline,
-    };
+    headline = headline.text(why(view.moment()));
     headline = match active {
         active if active > 0 && active < all => {
             headline.text(format!("{active} of {}", routes(all, kind)))
@@ -41,16 +40,21 @@ pub(super) fn roll_up(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     };
     let mut message = SlackMessage::new(headline).color(color(kind));
     // What is replied to lists them.
+    let is_digest = matches!(op, Op::Post) && view.moment() == Moment::Progress;
     if !matches!(op, Op::Reply(_)) || view.moment() == Moment::Again {
-        message = rows(view, common(view, message));
+        let most = if is_digest { IN_A_DIGEST } else { usize::MAX };
+        message = rows(view, common(view, message), most);
     }
-    message = message.paragraph(span(view)).paragraph(beside(view));
+    if view.moment() != Moment::First {
+        message = message.paragraph(span(view));
+    }
+    message = message.paragraph(beside(view));
     let from = Line::new().code(view.identity().instance());
     message.paragraph(deployment(view, from))
 }
 
 /// A reason that some have in common, unless the headline said it all.
-fn common(view: &IncidentView, message: SlackMessage) -> SlackMessage {
+pub(super) fn common(view: &IncidentView, message: SlackMessage) -> SlackMessage {
     match view.common_reason() {
         Some((text, with, of)) if with < of || text.len() > HEADLINE_REASON => {
             message.paragraph(Line::new().code(text).text(format!(" in {with} of {of}")))
@@ -79,22 +83,30 @@ pub(super) fn trouble(kind: Kind) -> &'static str {
 
 /// One line for each incident, the worst ones by name; the ones that are over
 /// by their number, unless all are.
-pub(super) fn rows(view: &IncidentView, mut message: SlackMessage) -> SlackMessage {
+pub(super) fn rows(view: &IncidentView, mut message: SlackMessage, most: usize) -> SlackMessage {
     let quiet = view.rows().iter().filter(|row| !row.is_active()).count();
     let all_quiet = quiet == view.rows().len();
-    for row in view.rows().iter().filter(|row| row.is_active() || all_quiet) {
+    let named: Vec<&ViewRow> =
+        view.rows().iter().filter(|row| row.is_active() || all_quiet).collect();
+    for row in named.iter().take(most) {
         let line = Line::new().text(format!("{} × ", spoken::count(row.total())));
         message = message.paragraph(match row.kind() {
             Kind::Hung => request(row.key(), line.text("still running ")),
             _ => name(row.key(), line),
         });
     }
+    let unnamed = named.iter().skip(most);
+    let more = view.more() + unnamed.len();
+    let more_total = view.more_total() + unnamed.map(|row| row.total()).sum::<u64>();
     let mut rest = Line::new();
-    if view.more() > 0 {
-        rest = rest.text(format!("and {} more with {}", view.more(), requests(view.more_total())));
+    if more > 0 {
+        rest = rest.text(format!("and {more} more with {}", requests(more_total)));
     }
-    if quiet > 0 && !all_quiet {
-        rest = rest.dot().text(format!("{quiet} more are quiet now"));
+    match quiet {
+        0 => {}
+        _ if all_quiet => {}
+        1 => rest = rest.dot().text("1 more is quiet now"),
+        quiet => rest = rest.dot().text(format!("{quiet} more are quiet now")),
     }
     message.paragraph(rest)
 }
@@ -129,7 +141,7 @@ pub(super) fn holding(view: &IncidentView) -> SlackMessage {
         "holding {several} {noun} with {}: this channel has been told a lot",
         requests(view.counts().total())
     ));
-    let message = rows(view, SlackMessage::new(headline).color(Color::ORANGE));
+    let message = rows(view, SlackMessage::new(headline).color(Color::ORANGE), usize::MAX);
     message.paragraph(Line::new().text("They are told as soon as it has been quieter here."))
 }
 
@@ -139,9 +151,10 @@ pub(super) fn outage(view: &IncidentView) -> SlackMessage {
     let headline = opening("📭", view).text(format!("alerts could not be delivered for {lasted}"));
     let headline = match view.fresh() {
         0 => headline.dot().text("nothing else happened meanwhile"),
+        1 => headline.dot().text("1 request was counted meanwhile"),
         fresh => headline.dot().text(format!("{} were counted meanwhile", requests(fresh))),
     };
-    let message = rows(view, SlackMessage::new(headline).color(Color::ORANGE));
+    let message = rows(view, SlackMessage::new(headline).color(Color::ORANGE), usize::MAX);
     match view.rows().iter().any(|row| row.is_active()) {
         true => message.paragraph(Line::new().text("What still goes on follows.")),
         false => message,
@@ -180,7 +193,7 @@ pub(super) fn stopped(view: &IncidentView) -> SlackMessage {
         let headline = stopped(subject.dot());
         let mut message = SlackMessage::new(headline.dot().text(format!("{total} until then")));
         if view.routes().is_some() {
-            return rows(view, message);
+            return rows(view, message, usize::MAX);
         }
         // An edit replaces the message that told what happened: say it again.
         if let Some(sample) = view.samples().first() {
@@ -191,8 +204,12 @@ pub(super) fn stopped(view: &IncidentView) -> SlackMessage {
         }
         return message.paragraph(beside(view));
     }
-    let headline = stopped(opening)
-        .dot()
-        .text(format!("{listed} open incidents, {} until then", requests(view.counts().total())));
-    rows(view, SlackMessage::new(headline))
+    // Requests that the shutdown cut are no incident; their row says so.
+    let cut = view.rows().iter().find(|row| *row.key() == Key::Cut).map(ViewRow::total);
+    let open = listed - usize::from(cut.is_some());
+    let total = view.counts().total().saturating_sub(cut.unwrap_or_default());
+    let noun = if open == 1 { "open incident" } else { "open incidents" };
+    let headline =
+        stopped(opening).dot().text(format!("{open} {noun}, {} until then", requests(total)));
+    rows(view, SlackMessage::new(headline), usize::MAX)
 }
