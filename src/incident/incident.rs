@@ -42,11 +42,11 @@ pub(super) struct Incident {
 /// Where in its life an incident is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Below `tell_after`: what was seen when, and since when it had been
-    /// closed before.
+    /// Below `tell_after`: what was seen when, and the incident of the same key
+    /// that had ended before.
     Below {
-        seen: VecDeque<(Instant, u64)>,
-        closed: Option<Instant>,
+        seen: VecDeque<(Time, u64)>,
+        after: Option<IncidentId>,
     },
     Open,
     /// It is over. If it comes back soon, it is the same one.
@@ -169,9 +169,7 @@ impl Incident {
         self.samples = samples;
         for (telling, before) in self.tellings.iter_mut().zip(&earlier.tellings) {
             telling.settled += before.settled;
-            telling.is_known |= before.is_known;
-            telling.flush_to = telling.flush_to.or(before.flush_to);
-            telling.message = telling.message.take().or_else(|| before.message.clone());
+            telling.flush_to = None;
         }
     }
 }

@@ -98,6 +98,8 @@ pub(crate) struct Carried {
     pub(super) totals: Vec<(IncidentId, u64)>,
     /// What it shows of an incident.
     pub(super) shown: Shown,
+    /// In which round it was rendered.
+    pub(super) round: u32,
     /// How it was placed.
     pub(super) manner: Manner,
     pub(super) is_reminder: bool,

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::observation::later;
 
 use super::super::budget::Weight;
+use super::super::incident::Incident;
 use super::super::telling::Asked;
 use super::cadence::What;
 use super::{Action, Broadcast, DestinationIndex, Engine, IncidentId, Manner, Subject, Urgency};
@@ -27,6 +28,7 @@ struct Wish {
 impl Engine {
     /// Asks for everything that is due.
     pub(super) fn ask_due(&mut self, now: Instant) {
+        self.ask_corrections(now);
         for destination in self.speaking() {
             self.ask_outage(now, destination);
             let wishes = self.wishes(now, destination);
@@ -47,6 +49,25 @@ impl Engine {
         }
     }
 
+    /// What stands by keeps the messages true that it posted while it spoke.
+    fn ask_corrections(&mut self, now: Instant) {
+        for destination in 0..self.destinations.len() {
+            if self.speaks(destination) {
+                continue;
+            }
+            let due = |incident: &&Incident| {
+                let telling = incident.tellings.get(destination);
+                let is_free = telling.is_some_and(|telling| telling.asked.is_none());
+                let edit = self.edit_due(now, incident, destination);
+                is_free && edit.is_some_and(|at| at <= now)
+            };
+            let due: Vec<_> = self.incidents.values().filter(due).map(|one| one.id).collect();
+            for id in due {
+                self.ask(now, destination, id, Urgency::Progress, None);
+            }
+        }
+    }
+
     /// What is due now for a destination, worst first; what is due later wakes
     /// us then.
     fn wishes(&mut self, now: Instant, destination: DestinationIndex) -> Vec<Wish> {
@@ -63,6 +84,7 @@ impl Engine {
             let visible = self.visible_due(now, incident, destination);
             wakes.extend(visible.map(|due| due.at).filter(|at| *at > now));
             wakes.extend(edit.filter(|at| *at > now));
+            wakes.extend(self.mention_rests(now, incident, destination));
             match visible.filter(|due| due.at <= now) {
                 Some(due) => wishes.push(Wish {
                     id: incident.id,
@@ -166,6 +188,10 @@ impl Engine {
         let Some(place) = self.destinations.get_mut(destination) else { return };
         let can_edit = place.can_edit && place.holding.message.is_some();
         let holding = &mut place.holding;
+        if !can_edit && holding.last.is_some_and(|last| now >= later(last, window)) {
+            // Long enough ago to be said again.
+            holding.shown = None;
+        }
         if holding.asked.is_some() || holding.shown == Some(held) {
             return;
         }

@@ -62,8 +62,14 @@ impl Engine {
             // After a refusal it keeps the pace of the series.
             let refused = telling.last_message;
             let after = refused.map(|last| self.step_after(destination, last, telling.step));
-            let at = after.filter(|at| *at > now && !wanted).unwrap_or(now);
-            return (held > 0).then_some(Due { at, what: What::First });
+            let at_once = wanted || self.stopping;
+            let at = after.filter(|at| *at > now && !at_once).unwrap_or(now);
+            // Its routes may have been told by themselves, and what hangs by
+            // what it was part of.
+            let runs = self.hanging_of(incident).count > 0;
+            let is_roll_up = matches!(incident.key, Key::RollUp { .. });
+            let is_news = held > 0 || (!incident.is_over() && (runs || is_roll_up));
+            return is_news.then_some(Due { at, what: What::First });
         }
         if telling.is_lost {
             return at_once(What::Anew);
@@ -71,15 +77,15 @@ impl Engine {
         if self.policy.each && held > 0 {
             return at_once(What::Each);
         }
-        if incident.round.number > telling.told.round {
-            return at_once(What::Again);
-        }
         if incident.is_over() {
             return if self.is_end_seen(incident, destination, telling, held) {
                 at_once(What::End)
             } else {
                 None
             };
+        }
+        if incident.round.number > telling.told.round {
+            return at_once(What::Again);
         }
         let worst = self.worst_of(incident).severity();
         if telling.told.severity.is_some_and(|told| worst > told) {
@@ -170,8 +176,8 @@ impl Engine {
             let always = self.policy.broadcast == Broadcast::Always;
             !told.visible_end && (long || told.again || !told.mention_rules.is_empty() || always)
         } else {
-            // Who heard of it more than once wants to hear the end.
-            let again = telling.told.again || incident.round.number > 0;
+            // What came back must not be left at that.
+            let again = incident.round.number > 0;
             held > 0 || (!telling.told.end && (long || again))
         }
     }
@@ -260,6 +266,21 @@ impl Engine {
             }
         }
         due
+    }
+
+    /// When somebody may be mentioned again who is to be.
+    pub(super) fn mention_rests(
+        &self,
+        now: Instant,
+        incident: &Incident,
+        destination: DestinationIndex,
+    ) -> Option<Instant> {
+        if self.policy.mentions.is_empty() || incident.is_over() || incident.host.is_some() {
+            return None;
+        }
+        let place = self.destinations.get(destination)?;
+        let ends = place.mentioned.values().map(|(at, _)| later(*at, self.policy.mention_every));
+        ends.filter(|at| *at > now).min()
     }
 
     /// What a message takes of the budget.

@@ -12,13 +12,14 @@ impl Engine {
     pub(super) fn expire_below(&mut self, now: Instant) {
         let (mut gone, mut wakes) = (Vec::new(), Vec::new());
         for incident in self.incidents.values_mut() {
-            let Phase::Below { seen, closed } = &mut incident.phase else { continue };
+            let hangs = incident.hanging.count > 0;
+            let Phase::Below { seen, after } = &mut incident.phase else { continue };
             let window = self
                 .policy
                 .threshold(&incident.key)
                 .map_or(Duration::ZERO, |threshold| threshold.window);
             let mut expired = 0;
-            while seen.front().is_some_and(|(at, _)| now >= later(*at, window)) {
+            while seen.front().is_some_and(|(at, _)| !hangs && now >= later(at.mono, window)) {
                 expired += seen.pop_front().map_or(0, |(_, count)| count);
             }
             let expired = expired.min(incident.counts.total);
@@ -26,16 +27,19 @@ impl Engine {
             for destination in &mut self.destinations {
                 destination.account.suppress(Rule::BelowThreshold, expired);
             }
-            match (seen.front(), *closed) {
-                (Some((at, _)), _) => wakes.push(later(*at, window)),
-                // It had ended before, and stays so.
-                (None, Some(at)) => incident.phase = Phase::Closed { at },
-                (None, None) => gone.push(incident.id),
+            match seen.front() {
+                Some((at, _)) if !hangs => wakes.push(later(at.mono, window)),
+                Some(_) => {}
+                None => gone.push((incident.id, incident.key.clone(), *after)),
             }
         }
         wakes.into_iter().for_each(|at| self.wake_at(at));
-        for id in gone {
+        for (id, key, after) in gone {
             self.remove(id);
+            // It had ended before, and stays so.
+            if let Some(after) = after.filter(|after| self.incidents.contains_key(after)) {
+                self.live.insert(key, after);
+            }
         }
     }
 
@@ -93,7 +97,7 @@ impl Engine {
 
     /// How an incident ended.
     pub(super) fn ending(&self, incident: &Incident) -> Option<Ending> {
-        if !incident.is_over() {
+        if !incident.is_over() || self.hanging_of(incident).count > 0 {
             return None;
         }
         let since = self.last_seen(incident).wall;
@@ -157,7 +161,21 @@ impl Engine {
     /// Lets go of the keys of an incident that is over, and of the incident if
     /// everybody was told.
     pub(super) fn retire(&mut self, id: IncidentId) {
-        let id = self.root(id);
+        let root = self.root(id);
+        // What goes on is not to be forgotten with one of its parts.
+        let id = match self.incidents.get(&root).is_some_and(Incident::is_over) {
+            true => root,
+            false => {
+                self.detach(id);
+                id
+            }
+        };
+        let Some(incident) = self.incidents.get(&id) else { return };
+        for below in incident.members.clone() {
+            if self.incidents.get(&below).is_some_and(Incident::is_below) {
+                self.detach(below);
+            }
+        }
         let Some(incident) = self.incidents.get(&id) else { return };
         let is_settled = self.is_settled(incident);
         let family: Vec<(IncidentId, Key)> =
@@ -201,23 +219,35 @@ impl Engine {
     /// Lets `into` tell what is left of `from`.
     pub(super) fn merge_into(&mut self, from: IncidentId, into: IncidentId) {
         let pick = self.random.u64(..);
-        let asked: Vec<_> = self.incidents.get(&from).map_or(Vec::new(), |incident| {
-            let asked = incident.tellings.iter().map(|telling| telling.asked);
-            asked.enumerate().filter_map(|(at, asked)| Some((at, asked?.weight?))).collect()
-        });
-        for (at, weight) in asked {
-            if let Some(place) = self.destinations.get_mut(at) {
-                let now = self.started;
-                place.budget.settle(now, weight, false);
-            }
-        }
+        self.give_back(from);
+        #[cfg(test)]
+        self.merged.push((from, into));
         let Some(from) = self.incidents.remove(&from) else { return };
         if let Some(host) = from.host.and_then(|host| self.incidents.get_mut(&host)) {
             host.members.retain(|member| *member != from.id);
         }
+        if self.live.get(&from.key) == Some(&from.id) {
+            self.live.remove(&from.key);
+            self.ended.push(from.key.clone());
+        }
         if let Some(into) = self.incidents.get_mut(&into) {
             into.absorb(&from, pick);
-            into.samples.keep_last();
+            if into.is_over() {
+                into.samples.keep_last();
+            }
+        }
+    }
+
+    /// An incident goes while messages about it are on their way: they are taken
+    /// for seen.
+    fn give_back(&mut self, id: IncidentId) {
+        let Some(incident) = self.incidents.get(&id) else { return };
+        for (telling, place) in incident.tellings.iter().zip(&mut self.destinations) {
+            if let Some(asked) = telling.asked {
+                if let Some(weight) = asked.weight {
+                    place.budget.settle(asked.since, weight, true);
+                }
+            }
         }
     }
 
@@ -228,6 +258,7 @@ impl Engine {
     }
 
     pub(super) fn remove(&mut self, id: IncidentId) {
+        self.give_back(id);
         let Some(incident) = self.incidents.remove(&id) else { return };
         // What is left of it, below its threshold, stands by itself.
         for member in &incident.members {

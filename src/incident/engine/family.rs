@@ -50,7 +50,8 @@ impl Engine {
     pub(super) fn counted<'a>(&'a self, incident: &'a Incident) -> Vec<&'a Incident> {
         match incident.key {
             Key::RollUp { .. } => {
-                incident.members.iter().filter_map(|id| self.incidents.get(id)).collect()
+                let members = incident.members.iter().filter_map(|id| self.incidents.get(id));
+                members.filter(|one| !one.is_below()).collect()
             }
             _ => vec![incident],
         }
@@ -76,7 +77,12 @@ impl Engine {
     }
 
     pub(super) fn counts_of(&self, incident: &Incident) -> Counts {
-        self.counted(incident).iter().fold(Counts::default(), |mut sum, one| {
+        // A roll-up's own are those of its earlier rounds.
+        let own = match incident.key {
+            Key::RollUp { .. } => incident.counts,
+            _ => Counts::default(),
+        };
+        self.counted(incident).iter().fold(own, |mut sum, one| {
             sum.merge(&one.counts);
             sum
         })
@@ -84,7 +90,14 @@ impl Engine {
 
     /// How many since it came back, or began.
     pub(super) fn round_total(&self, incident: &Incident) -> u64 {
-        self.counts_of(incident).total.saturating_sub(incident.round.before)
+        let own = |one: &Incident| one.counts.total.saturating_sub(one.round.before);
+        match incident.key {
+            Key::RollUp { .. } => {
+                let routes = self.counted_now(incident);
+                own(incident) + routes.into_iter().map(own).sum::<u64>()
+            }
+            _ => own(incident),
+        }
     }
 
     /// What a destination has not been told of it and what it tells.
@@ -130,7 +143,7 @@ impl Engine {
     pub(super) fn is_wanted(&self, incident: &Incident, destination: DestinationIndex) -> bool {
         let wanted = |one: &&Incident| {
             one.tellings.get(destination).is_some_and(|telling| {
-                telling.flush_to.is_some_and(|wanted| telling.settled < wanted)
+                telling.flush_to.is_some_and(|to| telling.settled < to.min(one.counts.total))
             })
         };
         self.family(incident).iter().any(wanted)

@@ -35,9 +35,7 @@ impl Engine {
     pub(super) fn ask_last_words(&mut self, now: Instant) {
         for destination in self.speaking() {
             let can_edit = self.destinations.get(destination).is_some_and(|place| place.can_edit);
-            if !can_edit {
-                self.ask_farewell(now, destination);
-            }
+            self.ask_farewell(now, destination);
             let (mut last, mut first) = (Vec::new(), Vec::new());
             for incident in self.incidents.values().filter(|incident| self.is_told(incident)) {
                 let Some(telling) = incident.tellings.get(destination) else { continue };
@@ -78,13 +76,20 @@ impl Engine {
     /// What a destination knows of, and not yet that nobody watches it any
     /// more; worst first.
     fn unwatched(&self, destination: DestinationIndex) -> Vec<&Incident> {
+        // What only the message about what is held said is known as well.
+        let place = self.destinations.get(destination);
+        let held = place.map(|place| place.holding.incidents.as_slice()).unwrap_or_default();
+        let can_edit = place.is_some_and(|place| place.can_edit);
         let lacks = |incident: &&Incident| {
             let open = !incident.is_over() || self.held_of(incident, destination) > 0;
             incident.host.is_none()
                 && open
                 && self.is_told(incident)
                 && incident.tellings.get(destination).is_some_and(|telling| {
-                    (telling.is_known || incident.key == Key::Cut) && !telling.told.last_word
+                    let is_held = held.contains(&incident.id) && !telling.is_known;
+                    // What can be edited says it in place.
+                    let by_name = telling.is_known || incident.key == Key::Cut;
+                    (is_held || (by_name && !can_edit)) && !telling.told.last_word
                 })
         };
         let mut known: Vec<&Incident> = self.incidents.values().filter(lacks).collect();

@@ -64,6 +64,9 @@ pub(crate) struct Engine {
     ended: Vec<Key>,
     endpoints_changed: bool,
     wake: Option<Instant>,
+    /// Which incidents became part of which, for tests.
+    #[cfg(test)]
+    merged: Vec<(IncidentId, IncidentId)>,
 }
 
 impl Engine {
@@ -97,6 +100,8 @@ impl Engine {
             ended: Vec::new(),
             endpoints_changed: false,
             wake: None,
+            #[cfg(test)]
+            merged: Vec::new(),
         }
     }
 
@@ -105,6 +110,7 @@ impl Engine {
         let at = self.engine_time(now);
         match input {
             Input::Observed(batch) => {
+                self.expire_below(at.mono);
                 for observed in batch {
                     self.observe(at, observed);
                 }
@@ -136,6 +142,9 @@ impl Engine {
             Input::Standby { destination, stands_by } => {
                 if let Some(place) = self.destinations.get_mut(destination) {
                     place.stands_by = stands_by;
+                }
+                if stands_by {
+                    self.spare(destination);
                 }
             }
             Input::Outage { destination, since } => {
@@ -233,8 +242,10 @@ impl Engine {
 
     /// Whether all that was to be flushed is settled.
     pub(crate) fn is_flushed(&self) -> bool {
-        self.told()
-            .all(|(_, _, telling)| telling.flush_to.is_none_or(|wanted| telling.settled >= wanted))
+        self.told().all(|(incident, _, telling)| {
+            let total = incident.counts.total;
+            telling.flush_to.is_none_or(|wanted| telling.settled >= wanted.min(total))
+        })
     }
 
     /// What is held back: for which destination, of which key, how many.
@@ -297,7 +308,11 @@ impl Engine {
     }
 
     fn engine_instant(&self, at: Instant) -> Instant {
-        let missed = self.gaps.iter().filter(|(until, _)| *until <= at).map(|(_, gap)| *gap);
+        // Within a gap, what of it had passed by then.
+        let missed = self
+            .gaps
+            .iter()
+            .map(|(until, gap)| gap.saturating_sub(until.saturating_duration_since(at)));
         at.checked_sub(missed.sum()).unwrap_or(at)
     }
 

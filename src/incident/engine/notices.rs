@@ -41,6 +41,26 @@ impl Engine {
             let asked = vec![None; self.destinations.len()];
             self.silences_over.push(SilenceOver { quiet, due, asked });
         }
+        // Who can't be told for so long has more to hear of than these.
+        const MAX_OVER: usize = 64;
+        while self.silences_over.len() > MAX_OVER {
+            let oldest = self.silences_over.remove(0);
+            for (asked, place) in oldest.asked.iter().zip(&mut self.destinations) {
+                if let Some(weight) = asked.and_then(|asked| asked.weight) {
+                    place.budget.settle(oldest.quiet.until, weight, true);
+                }
+            }
+        }
+    }
+
+    /// A destination that stands by needs not hear of silences.
+    pub(super) fn spare(&mut self, destination: DestinationIndex) {
+        for over in &mut self.silences_over {
+            if let Some(due) = over.due.get_mut(destination) {
+                *due = false;
+            }
+        }
+        self.forget_silences();
     }
 
     pub(super) fn ask_silences(&mut self, now: Instant, destination: DestinationIndex) {
@@ -71,7 +91,13 @@ impl Engine {
                 *due = false;
             }
         }
-        self.silences_over.retain(|over| over.due.contains(&true));
+        self.forget_silences();
+    }
+
+    /// Everybody who was to hear of them has.
+    fn forget_silences(&mut self) {
+        self.silences_over
+            .retain(|over| over.due.contains(&true) || over.asked.iter().any(Option::is_some));
     }
 
     pub(super) fn view_of_silence(
@@ -199,8 +225,13 @@ impl Engine {
         if let Some(place) = self.destinations.get_mut(destination) {
             place.outage = None;
         }
-        for incident in self.incidents.values_mut().filter(|one| one.phase == Phase::Open) {
-            if let Some(telling) = incident.tellings.get_mut(destination) {
+        let open = self.incidents.values().filter(|one| one.phase == Phase::Open);
+        let roots = open.filter(|one| one.host.is_none());
+        let behind = roots.filter(|one| self.held_of(one, destination) > 0);
+        let behind: Vec<_> = behind.map(|one| one.id).collect();
+        for id in behind {
+            let incident = self.incidents.get_mut(&id);
+            if let Some(telling) = incident.and_then(|one| one.tellings.get_mut(destination)) {
                 telling.catches_up = true;
             }
         }

@@ -1,6 +1,7 @@
 //! What requests did: observed, gone well, still running.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::observation::{Counts, Endpoint, Key, Kind, Rule, Samples, Time, later};
 
@@ -8,18 +9,14 @@ use super::super::incident::{Hanging, Incident, Phase};
 use super::super::input::{Observed, StillRunning};
 use super::{Engine, IncidentId, Quiet};
 
-/// How an observation opens an incident.
-#[derive(Clone, Copy, Debug)]
-enum Opens {
-    New,
-    /// It had ended; so many are new.
-    Again(u64),
-}
-
 impl Engine {
     pub(super) fn observe(&mut self, now: Time, observed: Observed) {
         let Observed { key, counts, moved_in, moved_out, samples } = observed;
-        let key = self.bounded(key);
+        let named = key;
+        let key = self.bounded(named.clone());
+        if key != named {
+            self.ended.push(named);
+        }
         let silence = self.silences.iter_mut().find(|quiet| quiet.matcher.covers(&key));
         if let Some(silence) = silence {
             silence.held += counts.total;
@@ -45,20 +42,33 @@ impl Engine {
             if incident.phase == Phase::Open && !is_new && opens.is_none() {
                 incident.nearby.own += counts.total;
             }
-            if let Phase::Below { seen, closed } = &mut incident.phase {
-                seen.push_back((now.mono, counts.total));
-                let within: u64 = seen.iter().map(|(_, count)| count).sum();
-                if within >= threshold.unwrap_or(0) {
-                    opens = Some(if closed.is_some() { Opens::Again(within) } else { Opens::New });
+            if let Phase::Below { seen, after } = &mut incident.phase {
+                seen.push_back((now, counts.total));
+                if incident.counts.total >= threshold.unwrap_or(0) {
+                    // It began with what is still within the window.
+                    let began = seen.front().map_or(now, |(at, _)| *at);
+                    let after = *after;
                     incident.phase = Phase::Open;
+                    incident.round.began = began;
+                    let back = after.filter(|after| self.may_come_back(now, *after));
+                    match back {
+                        Some(after) => {
+                            self.come_back(now, after, id);
+                            opens = None;
+                        }
+                        None => {
+                            after.into_iter().for_each(|after| self.retire(after));
+                            opens = Some(id);
+                        }
+                    }
                 }
-            } else if let Some(Opens::Again(fresh)) = &mut opens {
-                *fresh = counts.total;
             }
-            if let Some(opens) = opens {
-                self.opened(now, id, opens);
+            if let Some(id) = opens {
+                self.opened(now, id);
             }
-            self.changed(id);
+            if let Some(id) = self.live.get(&key).copied() {
+                self.changed(id);
+            }
             self.count_nearby(&key, counts.total);
         }
         self.move_out(&key, moved_out);
@@ -99,12 +109,24 @@ impl Engine {
     /// Other incidents on the endpoint learn that requests were told elsewhere.
     fn count_nearby(&mut self, key: &Key, count: u64) {
         let Some(endpoint) = Endpoint::of(key) else { return };
-        let failed = matches!(key.kind(), Kind::Failed | Kind::BodyFailed);
+        let failed = matches!(key.kind(), Kind::Failed | Kind::BodyFailed | Kind::Panicked);
         for incident in self.incidents.values_mut().filter(|i| i.phase == Phase::Open) {
             if incident.key != *key && Endpoint::of(&incident.key).as_ref() == Some(&endpoint) {
                 incident.nearby.others += count;
                 incident.nearby.others_since += count;
                 incident.nearby.failed_since += if failed { count } else { 0 };
+            }
+        }
+    }
+
+    /// Requests that were told under `key` are told under a worse one now.
+    pub(super) fn forget_nearby(&mut self, key: &Key, count: u64) {
+        let Some(endpoint) = Endpoint::of(key) else { return };
+        for incident in self.incidents.values_mut().filter(|i| i.phase == Phase::Open) {
+            if incident.key != *key && Endpoint::of(&incident.key).as_ref() == Some(&endpoint) {
+                let nearby = &mut incident.nearby;
+                nearby.others = nearby.others.saturating_sub(count);
+                nearby.others_since = nearby.others_since.saturating_sub(count);
             }
         }
     }
@@ -126,7 +148,8 @@ impl Engine {
         let mut changed = Vec::new();
         for incident in self.incidents.values() {
             let now = running.iter().find(|running| running.key == incident.key);
-            let hanging = match now.filter(|_| self.live.get(&incident.key) == Some(&incident.id)) {
+            let is_live = self.live.get(&incident.key) == Some(&incident.id);
+            let hanging = match now.filter(|_| is_live && !incident.is_over()) {
                 Some(running) => Hanging {
                     count: running.count,
                     since: Some(self.engine_instant(running.since)),
@@ -141,7 +164,7 @@ impl Engine {
             let Some(incident) = self.incidents.get_mut(&id) else { continue };
             let differs = incident.hanging.count != hanging.count;
             incident.hanging = hanging;
-            if hanging.count > 0 && !incident.is_over() {
+            if hanging.count > 0 {
                 incident.worst = Kind::Hung;
             }
             if differs {
@@ -151,35 +174,98 @@ impl Engine {
     }
 
     /// The incident that takes an observation of `key`: a new one, the one that
-    /// is open, or the one that comes back; and whether that opens it.
-    fn incident_for(&mut self, now: Time, key: &Key) -> (IncidentId, Option<Opens>) {
+    /// is open, or the one that comes back; and which one opens with it.
+    fn incident_for(&mut self, now: Time, key: &Key) -> (IncidentId, Option<IncidentId>) {
         let threshold = self.policy.threshold(key).is_some();
         let mut close_after = self.policy.close_after;
+        let mut after = None;
         if let Some(id) = self.live.get(key).copied() {
-            let reopen_within = self.policy.reopen_within;
-            let Some(incident) = self.incidents.get_mut(&id) else { return (id, None) };
-            let Phase::Closed { at } = incident.phase else { return (id, None) };
-            let comes_back = now.mono < later(at, reopen_within);
-            if comes_back && threshold {
-                incident.phase = Phase::Below { seen: VecDeque::new(), closed: Some(at) };
-                return (id, None);
-            }
-            if comes_back {
-                return (id, Some(Opens::Again(0)));
-            }
+            let Some(incident) = self.incidents.get(&id) else { return (id, None) };
+            let Phase::Closed { .. } = incident.phase else { return (id, None) };
             close_after = incident.close_after;
-            self.retire(id);
+            if threshold {
+                // Apart from what has ended, until it is known to be back.
+                after = Some(id);
+            } else if self.may_come_back(now, id) {
+                return self.begin_again(now, id);
+            } else {
+                self.retire(id);
+            }
         }
-        let id = self.new_id(key);
-        let (phase, opens) = match threshold {
-            true => (Phase::Below { seen: VecDeque::new(), closed: None }, None),
-            false => (Phase::Open, Some(Opens::New)),
+        let phase = match threshold {
+            true => Phase::Below { seen: VecDeque::new(), after },
+            false => Phase::Open,
         };
+        let is_open = phase == Phase::Open;
+        let id = self.insert(now, key, phase, close_after);
+        (id, is_open.then_some(id))
+    }
+
+    /// A new incident of `key`.
+    fn insert(&mut self, now: Time, key: &Key, phase: Phase, close_after: Duration) -> IncidentId {
+        let id = self.new_id(key);
         let count = self.destinations.len();
         let incident = Incident::new(id, key.clone(), now, phase, close_after, count);
         self.incidents.insert(id, incident);
         self.live.insert(key.clone(), id);
-        (id, opens)
+        id
+    }
+
+    /// Whether what has ended is still the same incident if it comes back now.
+    fn may_come_back(&self, now: Time, id: IncidentId) -> bool {
+        let root = self.incidents.get(&self.root(id));
+        root.is_some_and(|root| match root.phase {
+            Phase::Closed { at } => now.mono < later(at, self.policy.reopen_within),
+            _ => false,
+        })
+    }
+
+    /// What has ended comes back: as itself, or as a route of the one that told
+    /// it. Returns the incident that takes the observation, and the one to
+    /// open, if that is new.
+    fn begin_again(&mut self, now: Time, id: IncidentId) -> (IncidentId, Option<IncidentId>) {
+        let root = self.root(id);
+        let is_route = root != id
+            && self.incidents.get(&root).is_some_and(|root| matches!(root.key, Key::RollUp { .. }));
+        if !is_route {
+            self.detach(id);
+            self.reopen(now, id);
+            // Its route may fail by now, or others with it.
+            if !self.join_failure(id) {
+                self.roll_up(now, id);
+            }
+            return (id, None);
+        }
+        let Some(incident) = self.incidents.get(&id) else { return (id, None) };
+        let (key, close_after) = (incident.key.clone(), incident.close_after);
+        self.reopen(now, root);
+        let fresh = self.insert(now, &key, Phase::Open, close_after);
+        self.attach(fresh, root);
+        self.endpoints_changed = true;
+        (fresh, None)
+    }
+
+    /// What was below its threshold has reached it, and goes on where an
+    /// earlier incident of its key had ended.
+    fn come_back(&mut self, now: Time, earlier: IncidentId, fresh: IncidentId) {
+        let key = self.incidents.get(&fresh).map(|incident| incident.key.clone());
+        let root = self.root(earlier);
+        if root != earlier {
+            self.reopen(now, root);
+            self.attach(fresh, root);
+            self.endpoints_changed = true;
+            return;
+        }
+        self.detach(earlier);
+        self.reopen(now, earlier);
+        self.merge_into(fresh, earlier);
+        if let Some(incident) = self.incidents.get_mut(&earlier) {
+            incident.last_seen = now;
+        }
+        if let Some(key) = key {
+            self.live.insert(key, earlier);
+        }
+        self.join_failure(earlier);
     }
 
     pub(super) fn new_id(&mut self, key: &Key) -> IncidentId {
@@ -187,16 +273,11 @@ impl Engine {
         IncidentId::new(key.fingerprint(&self.identity), self.epoch)
     }
 
-    /// An incident opens, or opens again: its message may be another one's.
-    fn opened(&mut self, now: Time, id: IncidentId, opens: Opens) {
+    /// An incident opens: its message may be another one's.
+    fn opened(&mut self, now: Time, id: IncidentId) {
         self.endpoints_changed = true;
-        match opens {
-            Opens::Again(fresh) => self.reopen(now, id, fresh),
-            Opens::New => {
-                if let Some(incident) = self.incidents.get_mut(&id) {
-                    incident.opened = now.mono;
-                }
-            }
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            incident.opened = now.mono;
         }
         if !self.join_failure(id) {
             self.roll_up(now, id);

@@ -96,7 +96,8 @@ impl Engine {
             match self.incidents.get(&id).map(|incident| &incident.phase) {
                 Some(Phase::Open) => return id,
                 Some(Phase::Closed { at }) if now.mono < later(*at, self.policy.reopen_within) => {
-                    self.reopen_one(now, id, 0);
+                    self.reopen(now, id);
+                    self.began_with(id, members);
                     return id;
                 }
                 _ => self.retire(id),
@@ -104,35 +105,43 @@ impl Engine {
         }
         let id = self.new_id(&key);
         let (close_after, count) = (self.policy.close_after, self.destinations.len());
-        let mut incident = Incident::new(id, key.clone(), now, Phase::Open, close_after, count);
-        let began = members.iter().filter_map(|id| self.incidents.get(id));
-        if let Some(began) = began.map(|one| one.round.began).min_by_key(|time| time.mono) {
-            incident.round.began = began;
-        }
+        let incident = Incident::new(id, key.clone(), now, Phase::Open, close_after, count);
         self.incidents.insert(id, incident);
         self.live.insert(key, id);
+        self.began_with(id, members);
         id
     }
 
-    /// An incident comes back with so many that are new, and with it the one
-    /// that tells it.
-    pub(super) fn reopen(&mut self, now: Time, id: IncidentId, fresh: u64) {
-        let host = self.incidents.get(&id).and_then(|incident| incident.host);
-        let host = host.and_then(|host| self.incidents.get(&host));
-        match host.map(|host| (host.id, &host.key, &host.phase)) {
-            // What joined a failure comes back by itself.
-            Some((_, Key::Request { .. }, _)) => self.detach(id),
-            Some((host, _, Phase::Closed { .. })) => {
-                self.reopen_one(now, host, fresh);
-            }
-            _ => {}
+    /// A roll-up began with the first of its routes, and waits as long as any.
+    fn began_with(&mut self, id: IncidentId, members: &[IncidentId]) {
+        let members: Vec<&Incident> =
+            members.iter().filter_map(|member| self.incidents.get(member)).collect();
+        let began = members.iter().map(|one| one.round.began).min_by_key(|time| time.mono);
+        let close_after = members.iter().map(|one| one.close_after).max();
+        if let Some(incident) = self.incidents.get_mut(&id) {
+            incident.round.began = began.unwrap_or(incident.round.began);
+            incident.close_after = incident.close_after.max(close_after.unwrap_or_default());
         }
-        self.reopen_one(now, id, fresh);
     }
 
-    fn reopen_one(&mut self, now: Time, id: IncidentId, fresh: u64) {
-        let total = self.incidents.get(&id).map(|one| self.counts_of(one).total);
-        let before = total.unwrap_or_default().saturating_sub(fresh);
+    /// What has ended begins a new round. The routes of the last one become
+    /// part of what had been counted before, and milder ones stand by
+    /// themselves.
+    pub(super) fn reopen(&mut self, now: Time, id: IncidentId) {
+        let Some(incident) = self.incidents.get(&id) else { return };
+        let is_roll_up = matches!(incident.key, Key::RollUp { .. });
+        for member in incident.members.clone() {
+            let is_below = self.incidents.get(&member).is_some_and(Incident::is_below);
+            if !is_roll_up || is_below {
+                self.detach(member);
+                continue;
+            }
+            for guest in self.incidents.get(&member).map_or(Vec::new(), |one| one.members.clone()) {
+                self.detach(guest);
+            }
+            self.merge_into(member, id);
+        }
+        let before = self.incidents.get(&id).map(|one| self.counts_of(one).total);
         let longest = self.policy.longest_close_after();
         if let Some(incident) = self.incidents.get_mut(&id) {
             // Who was not told that it was over needs not hear that it is back;
@@ -141,7 +150,7 @@ impl Engine {
             let heard: Vec<bool> = (incident.tellings.iter().zip(places))
                 .map(|(telling, edits)| !edits || telling.told.end || telling.asked.is_some())
                 .collect();
-            incident.reopen(now, before, longest);
+            incident.reopen(now, before.unwrap_or_default(), longest);
             let number = incident.round.number;
             for (telling, heard) in incident.tellings.iter_mut().zip(heard) {
                 if !heard {

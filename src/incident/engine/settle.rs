@@ -131,13 +131,20 @@ impl Engine {
         let round = incident.round.number;
         let Some(telling) = incident.tellings.get_mut(destination) else { return };
         let was_known = telling.is_known && telling.began.is_some();
-        if carried.told.round == round {
-            let again = telling.told.again;
-            telling.told = carried.told.clone();
-            telling.told.again |= again;
-        } else if !carried.told.end && !matches!(outcome, SentOutcome::Stale) {
+        match outcome {
+            // Nothing was said.
+            SentOutcome::Stale => {}
+            _ if carried.round == round => {
+                let before = std::mem::replace(&mut telling.told, carried.told.clone());
+                telling.told.again |= before.again;
+                if let SentOutcome::Dropped(_) = outcome {
+                    // Nobody was called.
+                    telling.told.mention_rules = before.mention_rules;
+                }
+            }
             // It came back meanwhile, and nobody had heard that it was over.
-            telling.told.round = round;
+            _ if !carried.shown.is_end => telling.told.round = round,
+            _ => {}
         }
         telling.catches_up = false;
         match outcome {
@@ -192,6 +199,7 @@ impl Engine {
     /// Requests counted under `key` ended under a worse one, where they are
     /// counted now: whatever was settled for them is unsettled.
     pub(super) fn move_out(&mut self, key: &Key, mut count: u64) {
+        let moved = count;
         if count == 0 {
             return;
         }
@@ -202,6 +210,7 @@ impl Engine {
             count -= self.move_out_of(id, count);
             self.changed(id);
         }
+        self.forget_nearby(key, moved);
         // The incident is gone, and all of it was settled.
         for destination in &mut self.destinations {
             unsettle(&mut destination.account, count);
@@ -214,6 +223,7 @@ impl Engine {
         let moved = count.min(incident.counts.total);
         incident.counts.total -= moved;
         incident.moved_out += moved;
+        incident.nearby.own = incident.nearby.own.saturating_sub(moved);
         for (telling, place) in incident.tellings.iter_mut().zip(&mut self.destinations) {
             let over = telling.settled.saturating_sub(incident.counts.total);
             telling.settled -= over;
@@ -242,7 +252,7 @@ impl Engine {
 }
 
 /// Takes `count` out of the latest entries.
-fn take_back(seen: &mut VecDeque<(Instant, u64)>, mut count: u64) {
+fn take_back(seen: &mut VecDeque<(Time, u64)>, mut count: u64) {
     while count > 0 {
         let Some((_, last)) = seen.back_mut() else { return };
         let taken = count.min(*last);

@@ -26,7 +26,7 @@ impl Engine {
     ) -> Option<(IncidentView, Carried, Placement)> {
         let now = self.engine_time(now);
         let place = self.destinations.get(destination)?;
-        if place.stands_by {
+        if place.stands_by && self.manner(destination, subject) != Manner::Edit {
             return None;
         }
         let (mut view, mut carried, placement) = match subject {
@@ -83,7 +83,12 @@ impl Engine {
         }
         let in_detail = matches!(what, Some(What::First | What::Each));
         let carried = Carried {
-            totals: self.totals_of(incident),
+            // "Part of" tells no count.
+            totals: match moment {
+                Moment::Joined => Vec::new(),
+                _ => self.totals_of(incident),
+            },
+            round: incident.round.number,
             shown: Shown { version: incident.version, is_end: incident.is_over() },
             manner,
             is_reminder: what == Some(What::Reminder),

@@ -5,6 +5,7 @@ mod budgets;
 mod lifecycle;
 mod mentions;
 mod model;
+mod review;
 mod roll_ups;
 mod shutdown;
 mod time;

@@ -95,8 +95,6 @@ struct Model {
     /// The highest total that a delivered message carried.
     told: HashMap<(usize, IncidentId), u64>,
     silences: u64,
-    /// What the engine counted of each incident a step ago.
-    totals: HashMap<IncidentId, u64>,
     /// How many had not reached their threshold.
     below: u64,
 }
@@ -119,7 +117,6 @@ impl Model {
             seen: Vec::new(),
             told: HashMap::new(),
             silences: 0,
-            totals: HashMap::new(),
             below: 0,
         }
     }
@@ -178,33 +175,17 @@ impl Model {
         self.bench.handle(Input::Hanging(running));
     }
 
-    /// Of two incidents of one key that are long over, one takes in the other.
+    /// Where an incident became part of another one, so do its observations.
     fn reconcile(&mut self) {
-        let incidents = &self.bench.engine.incidents;
-        let below = self.bench.account(0).suppressed(Rule::BelowThreshold);
-        let expired = below - self.below;
-        let gone = self.totals.keys().filter(|id| !incidents.contains_key(id));
-        let gone: Vec<IncidentId> = gone.copied().collect();
-        for id in gone {
-            let total = self.totals[&id];
-            let into = incidents.values().find(|other| {
-                let before = self.totals.get(&other.id).copied().unwrap_or(0);
-                other.phase == Phase::Over
-                    && other.id.fingerprint() == id.fingerprint()
-                    && total > 0
-                    && other.counts.total <= before + total
-                    && other.counts.total + expired >= before + total
-            });
-            let Some(into) = into.map(|other| other.id) else { continue };
-            for noted in self.list.iter_mut().filter(|noted| noted.incident == Some(id)) {
+        for (from, into) in std::mem::take(&mut self.bench.engine.merged) {
+            for noted in self.list.iter_mut().filter(|noted| noted.incident == Some(from)) {
                 noted.incident = Some(into);
             }
             for destination in 0..ROLES.len() {
-                let told = self.told.remove(&(destination, id)).unwrap_or_default();
+                let told = self.told.remove(&(destination, from)).unwrap_or_default();
                 *self.told.entry((destination, into)).or_default() += told;
             }
         }
-        self.totals = incidents.values().map(|one| (one.id, one.counts.total)).collect();
     }
 
     /// What did not reach its threshold leaves the list, and no more than that.
@@ -268,13 +249,18 @@ impl Model {
         for (id, total) in &carried.totals {
             prop_assert_eq!(*total, self.count(*id), "another total than the list's");
         }
-        let mild = matches!(view.kind, Kind::Slow | Kind::Cancelled);
-        let minor = match view.moment {
-            Moment::Reminder | Moment::SilenceOver => true,
-            Moment::First => mild,
-            Moment::Progress => destination != 1,
-            _ => false,
+        let worst = match action.subject {
+            Subject::Incident(id) => self.bench.engine.incidents.get(&id),
+            _ => None,
         };
+        let worst = worst.map(|one| self.bench.engine.worst_of(one));
+        let mild = matches!(worst, Some(Kind::Slow | Kind::Cancelled));
+        let minor = mild
+            || match view.moment {
+                Moment::Reminder | Moment::SilenceOver => true,
+                Moment::Progress => destination != 1 && view.hanging.is_some(),
+                _ => false,
+            };
         self.sending.push(Sending { action, carried, is_edit, minor });
         Ok(())
     }
@@ -300,8 +286,11 @@ impl Model {
         if *placement == Placement::New && ROLES[destination].can_edit && telling.is_known {
             prop_assert!(telling.message.is_none(), "a second message of one incident");
         }
-        let own: u64 =
+        let mut own: u64 =
             self.bench.engine.counted(incident).iter().map(|one| self.count(one.id)).sum();
+        if let Key::RollUp { .. } = incident.key {
+            own += self.count(id);
+        }
         prop_assert_eq!(view.counts.total, own);
         Ok(())
     }

@@ -65,6 +65,11 @@ pub(super) fn ended(view: &IncidentView, op: Op<'_>) -> SlackMessage {
 fn subject(view: &IncidentView, line: Line, is_well: bool, is_several: bool) -> Line {
     let (all, _) = view.routes().unwrap_or_default();
     match (is_well, view.ending(), is_several) {
+        (_, _, true) if all == 1 => match view.rows() {
+            [one] if is_well => request(one.key(), line.text("recovered ")),
+            [one] => name(one.key(), line.text("over: ")),
+            _ => line.text("over"),
+        },
         (true, _, true) => line.text(format!("recovered: {all} routes")),
         (true, ..) if view.key().route().is_some() => request(view.key(), line.text("recovered ")),
         (true, ..) => name(view.key(), line.text("recovered: ")),

@@ -18,8 +18,10 @@ pub(super) fn roll_up(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     let (all, active) = view.routes().unwrap_or_default();
     let mut headline = opening(icon(kind), view);
     headline = headline.text(why(view.moment()));
-    headline = match active {
-        active if active > 0 && active < all => {
+    headline = match (active, view.rows()) {
+        // Only one came back: it has a name.
+        (_, [one]) if all == 1 => name(one.key(), headline),
+        (active, _) if active > 0 && active < all => {
             headline.text(format!("{active} of {}", routes(all, kind)))
         }
         _ => headline.text(routes(all, kind)),
@@ -65,7 +67,11 @@ pub(super) fn common(view: &IncidentView, message: SlackMessage) -> SlackMessage
 
 /// `12 routes failing`.
 pub(super) fn routes(count: usize, kind: Kind) -> String {
-    format!("{count} {}", trouble(kind))
+    let many = format!("{count} {}", trouble(kind));
+    match count {
+        1 => many.replacen("routes", "route", 1).replacen("places", "place", 1),
+        _ => many,
+    }
 }
 
 /// `routes failing`.
