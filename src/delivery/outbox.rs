@@ -81,10 +81,15 @@ impl Outbox {
     }
 
     /// A probe came to an end.
-    pub(crate) fn probed(&mut self, now: Instant, destination: DestinationIndex, works: bool) {
+    pub(crate) fn probed(
+        &mut self,
+        now: Instant,
+        destination: DestinationIndex,
+        result: Result<(), &DeliveryError>,
+    ) {
         let random = self.random.f64();
         if let Some(lane) = self.lanes.get_mut(destination) {
-            lane.probed(now, works, random);
+            lane.probed(now, result, random);
         }
     }
 

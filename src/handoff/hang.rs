@@ -8,7 +8,9 @@ use crate::observation::lock::relock;
 
 const RUNNING: u8 = 0;
 const TOLD: u8 = 1;
-const ENDED: u8 = 2;
+/// Told, and over; how it ended is not counted yet.
+const ENDING: u8 = 2;
+const ENDED: u8 = 3;
 
 /// Whether a request was told while it still ran. Our thread tells it, and its
 /// own future learns of it at the end; whoever comes second knows.
@@ -41,18 +43,26 @@ impl Hang {
 
     /// It ended: as what it was told, if it was.
     pub(crate) fn end(&self) -> Option<HungAs> {
-        match self.state.swap(ENDED, Ordering::AcqRel) {
-            TOLD => *relock(&self.told),
+        let end = |state| Some(if state == TOLD { ENDING } else { ENDED });
+        match self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, end) {
+            Ok(TOLD) => *relock(&self.told),
             _ => None,
         }
     }
 
-    pub(crate) fn is_running(&self) -> bool {
-        self.state.load(Ordering::Acquire) != ENDED
+    /// How it ended has been counted.
+    pub(crate) fn settle(&self) {
+        self.state.store(ENDED, Ordering::Release);
     }
 
+    /// Whether it has no answer yet, and was not told.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.state.load(Ordering::Acquire) == RUNNING
+    }
+
+    /// Whether it was told, and its end is not counted yet.
     pub(crate) fn is_told(&self) -> bool {
-        self.state.load(Ordering::Acquire) == TOLD
+        matches!(self.state.load(Ordering::Acquire), TOLD | ENDING)
     }
 
     pub(super) fn clear(&mut self) {
@@ -71,7 +81,10 @@ mod tests {
         assert_eq!(hang.tell(|| counted), Some(counted));
         assert_eq!(hang.tell(|| unreachable!()), None);
         assert_eq!(hang.end(), Some(counted));
-        assert_eq!(hang.end(), None);
+        // As long as its end is not counted, it counts as running.
+        assert!(hang.is_told());
+        hang.settle();
+        assert!(!hang.is_told());
         let hang = Hang::default();
         assert_eq!(hang.end(), None);
         assert_eq!(hang.tell(|| unreachable!()), None);

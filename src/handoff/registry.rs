@@ -94,11 +94,11 @@ impl Registry {
         let (mut old, mut young) = (Vec::new(), None::<Instant>);
         for shard in self.shards.iter() {
             let shard = relock(shard);
-            for slot in shard.entries.iter().flatten().filter(|slot| slot.hang().is_running()) {
+            for slot in shard.entries.iter().flatten().filter(|slot| slot.hang().is_silent()) {
                 let began = slot.info().started();
                 if now.saturating_duration_since(began) < age {
                     young = Some(young.map_or(began, |young| young.min(began)));
-                } else if !slot.hang().is_told() {
+                } else {
                     old.push(Arc::clone(slot));
                 }
             }

@@ -247,6 +247,10 @@ impl Tally {
 
     /// The key's entry, shared by all stripes; `other` where there is no room.
     fn entry(&self, hash: u64, key: KeyRef<'_>) -> (u64, Arc<Entry>) {
+        if let KeyRef::Other(kind) = key {
+            let entry = self.others.get(kind.index()).map(Arc::clone);
+            return (hash, entry.unwrap_or_else(|| Entry::new(Key::Other { kind })));
+        }
         let mut known = relock(&self.known);
         match known.get(&hash) {
             Some(entry) if KeyRef::from(&entry.key) == key => return (hash, Arc::clone(entry)),
@@ -365,6 +369,10 @@ impl Tally {
                 *sum += here;
             }
         }
+        // One that a stripe unsuppressed before the other's count was read here
+        // is told elsewhere already.
+        let ahead: i64 = suppressed.iter().filter(|count| **count < 0).sum();
+        sum.waiting += i128::from(ahead);
         sum.suppressed = suppressed.map(|count| u64::try_from(count).unwrap_or(0));
         sum
     }

@@ -1,6 +1,6 @@
 //! [`Watch`]: what our thread looks for among the requests in flight.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::observation::Key;
 
@@ -9,6 +9,9 @@ use crate::observation::Key;
 pub(crate) trait Watch: Send {
     /// Counts requests that hang by now; returns when to look again.
     fn look(&mut self, now: Instant) -> Instant;
+
+    /// The process did not run for so long, until then: nobody's fault.
+    fn missed(&mut self, until: Instant, gap: Duration);
 
     /// Those that were counted and still run: of which key, how many, and when
     /// the oldest began.

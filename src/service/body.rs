@@ -189,8 +189,9 @@ impl BodyWatch {
         let Some(trailers) = frame.trailers_ref().filter(|_| self.nature == Nature::Grpc) else {
             return;
         };
-        let failure = classify::grpc_status(trailers)
-            .filter(|code| !self.judged && classify::is_grpc_failure(*code));
+        let status = classify::grpc_status(trailers).filter(|_| !self.judged);
+        let failure = status.filter(|code| classify::is_grpc_failure(*code));
+        self.judged |= status.is_some();
         if let Some(code) = failure {
             let message = classify::grpc_message(trailers);
             self.judged = true;
@@ -206,6 +207,10 @@ impl BodyWatch {
     fn ended(&mut self) {
         if std::mem::replace(&mut self.is_finished, true) {
             return;
+        }
+        // A gRPC call that says no status is not known to have gone well.
+        if self.nature != Nature::Grpc || self.judged {
+            self.watched.answered();
         }
         let recorder = self.watched.recorder();
         let by_end = recorder.rules.measure == Measure::EndOfBody && self.nature == Nature::Body;

@@ -210,8 +210,8 @@ fn judge_head<B: Body>(response: Response<B>, mut watched: Watched) -> Response<
         let status = Some(grpc.map_or(Status::Http(code), Status::Grpc));
         watched.observe(&Finding { status, ..Finding::new(Kind::Slow) });
     }
-    watched.answered();
     let watch = if is_over {
+        watched.answered();
         BodyWatch::finished(watched)
     } else {
         let exact = quietly(|| response.body().size_hint().exact()).flatten();

@@ -9,12 +9,18 @@ use crate::observation::{Key, KeyRef, Kind, Outcome, Reason, RouteRef, later};
 use super::recorder::{Capture, Finding, method_of, suppression};
 use super::rules::Rules;
 
+/// How often it looks at the most.
+const LOOK_AT_MOST: Duration = Duration::from_millis(250);
+
 /// Finds requests that have no response head long after they came in.
 pub(crate) struct HungWatch {
     rules: Arc<Rules>,
     handoff: Arc<Handoff>,
     floor: Duration,
+    since: Instant,
     told: Vec<Told>,
+    /// When the process had not run, and for how long.
+    gaps: Vec<(Instant, Duration)>,
 }
 
 struct Told {
@@ -24,7 +30,15 @@ struct Told {
 
 impl HungWatch {
     pub(crate) fn new(rules: Arc<Rules>, handoff: Arc<Handoff>) -> Self {
-        HungWatch { floor: rules.hung_floor(), rules, handoff, told: Vec::new() }
+        let since = handoff.clock.now();
+        HungWatch {
+            floor: rules.hung_floor(),
+            since,
+            rules,
+            handoff,
+            told: Vec::new(),
+            gaps: Vec::new(),
+        }
     }
 
     /// Counts a request as hung, if it is by its route's rule; returns when it
@@ -33,7 +47,8 @@ impl HungWatch {
         let info = slot.info();
         let (rules, handoff) = (&self.rules, &self.handoff);
         let (key, hung_at) = info.with_route(&handoff.routes, |route| {
-            let at = later(info.started(), rules.hung_after(route));
+            let missed = self.missed_since(info.started());
+            let at = later(info.started(), rules.hung_after(route).saturating_add(missed));
             if now < at {
                 return (None, Some(at));
             }
@@ -57,8 +72,16 @@ impl HungWatch {
         hung_at
     }
 
+    /// For how long the process has not run since then.
+    fn missed_since(&self, began: Instant) -> Duration {
+        let missed =
+            self.gaps.iter().map(|(until, gap)| until.saturating_duration_since(began).min(*gap));
+        missed.sum()
+    }
+
     fn count(&self, slot: &Slot, route: RouteRef<'_>, key: KeyRef<'_>, now: Instant) -> HungAs {
-        if let Some(rule) = suppression(&self.rules, slot, route, Kind::Hung) {
+        let span = (self.since, now);
+        if let Some(rule) = suppression(&self.rules, slot, route, span, Kind::Hung) {
             self.handoff.tally.suppress(rule);
             return HungAs::Suppressed(rule);
         }
@@ -83,7 +106,17 @@ impl Watch for HungWatch {
                 next = next.min(at);
             }
         }
-        next
+        // Many that came one after the other are found together.
+        next.max(later(now, LOOK_AT_MOST))
+    }
+
+    fn missed(&mut self, until: Instant, gap: Duration) {
+        // Older requests than the oldest of so many are told a little early.
+        const KEPT: usize = 16;
+        if self.gaps.len() >= KEPT {
+            self.gaps.remove(0);
+        }
+        self.gaps.push((until, gap));
     }
 
     fn running(&mut self) -> Vec<(Key, u64, Instant)> {

@@ -176,14 +176,7 @@ impl Recorder {
         now: Instant,
         kind: Kind,
     ) -> Option<Rule> {
-        let rule = suppression(&self.rules, slot, route, kind);
-        if rule.is_some() || kind == Kind::Panicked {
-            return rule;
-        }
-        if kind == Kind::Slow && self.rules.is_in_grace(self.since, now) {
-            return Some(Rule::StartupGrace);
-        }
-        None
+        suppression(&self.rules, slot, route, (self.since, now), kind)
     }
 }
 
@@ -192,9 +185,12 @@ pub(super) fn suppression(
     rules: &Rules,
     slot: &Slot,
     route: RouteRef<'_>,
+    (since, now): (Instant, Instant),
     kind: Kind,
 ) -> Option<Rule> {
-    if rules.is_never(route, kind) {
+    // What hangs is slow already.
+    let hides_hung = kind == Kind::Hung && rules.is_never(route, Kind::Slow);
+    if hides_hung || rules.is_never(route, kind) {
         return Some(Rule::Never);
     }
     if kind == Kind::Panicked {
@@ -205,6 +201,9 @@ pub(super) fn suppression(
     }
     if rules.probes == Probes::Suppress && is_probe(slot) {
         return Some(Rule::Probe);
+    }
+    if matches!(kind, Kind::Slow | Kind::Hung) && rules.is_in_grace(since, now) {
+        return Some(Rule::StartupGrace);
     }
     None
 }

@@ -19,6 +19,8 @@ pub(super) struct Watched {
     told: Told,
     /// There was an answer, and nothing was wrong with it.
     answered: bool,
+    /// Something worse than slow was found, told or not.
+    failed: bool,
 }
 
 impl Watched {
@@ -52,7 +54,14 @@ impl Watched {
             );
         }
         let recorder = Arc::clone(recorder);
-        Some(Watched { recorder, slot: Some(slot), place, told: Told::Nothing, answered: false })
+        Some(Watched {
+            recorder,
+            slot: Some(slot),
+            place,
+            told: Told::Nothing,
+            answered: false,
+            failed: false,
+        })
     }
 
     pub(super) fn recorder(&self) -> &Arc<Recorder> {
@@ -85,8 +94,10 @@ impl Watched {
     /// Counts what was found.
     pub(super) fn observe(&mut self, found: &Finding<'_>) {
         let now = self.recorder.now();
+        self.failed |= found.kind.severity() > Kind::Hung.severity();
         if let Some(slot) = &self.slot {
             self.recorder.observe(slot, &mut self.told, now, found);
+            slot.hang().settle();
         }
     }
 
@@ -99,6 +110,13 @@ impl Watched {
                 self.told = Told::Counted { kind: Kind::Hung, status: None, as_other };
             }
             None => {}
+        }
+    }
+
+    /// How it ended is counted, or will not be.
+    fn settle(&self) {
+        if let Some(slot) = self.slot() {
+            slot.hang().settle();
         }
     }
 
@@ -126,7 +144,7 @@ impl Watched {
 
     /// Counts a dropped request, if it had taken long enough to matter.
     pub(super) fn cancelled(&mut self, outcome: Outcome, bytes: Option<u64>) {
-        if self.was_hung() {
+        if self.was_hung() && outcome == Outcome::Plain {
             let outcome = Outcome::GivenUp;
             self.observe(&Finding { outcome, ..Finding::new(Kind::Cancelled) });
             return;
@@ -140,8 +158,11 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
+        self.settle();
         if let Some(slot) = self.slot.take() {
-            if self.answered && self.told == Told::Nothing {
+            // One that only a rule kept from being told was answered well.
+            let is_fine = matches!(self.told, Told::Nothing | Told::Suppressed(_)) && !self.failed;
+            if self.answered && is_fine {
                 self.recorder.succeeded(&slot);
             }
             self.recorder.handoff.registry.leave(self.place, slot);

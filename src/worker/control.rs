@@ -65,8 +65,10 @@ impl Control {
 
     pub(super) fn silence(&self, matcher: Matcher, lasting: Duration) {
         let id = self.silences.ask(&matcher, lasting);
-        // Without a thread there is nothing to silence.
-        let _ = self.commands.send(Command::Silence { id, matcher, lasting });
+        if self.commands.send(Command::Silence { id, matcher, lasting }).is_err() {
+            // Without a thread there is nothing to silence.
+            self.silences.withdraw(id);
+        }
     }
 
     #[cfg(any(test, feature = "test-util"))]

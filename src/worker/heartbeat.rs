@@ -4,11 +4,13 @@ use std::time::{Duration, Instant};
 
 use crate::observation::{Clock, later};
 
-/// How often our thread wakes while something is watched.
+/// How often our thread wakes: nobody else can tell it when a request hangs, or
+/// that time was lost.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Notices when our own thread did not run for a while, as after SIGSTOP, in a
-/// frozen container, or with the machine asleep.
+/// Notices when our own thread did not run for a while, as after SIGSTOP or in a
+/// frozen container. (Where the monotonic clock stands still while the machine
+/// sleeps, as on Linux, ages leave that out by themselves.)
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     late: Duration,
@@ -21,17 +23,20 @@ impl Heartbeat {
         Heartbeat { late, due: None }
     }
 
-    /// When our thread has to wake so that a gap would be noticed; from now on
-    /// it is expected then. Nothing while nobody would notice.
+    /// When our thread has to wake: by what it has to do then, and soon, so that
+    /// a gap is noticed. From now on it is expected then.
     pub(super) fn expect(
         &mut self,
         clock: &Clock,
         now: Instant,
-        watching: bool,
+        wake: Option<Instant>,
     ) -> Option<Instant> {
         // A clock moved by hand jumps, and nothing was missed.
-        self.due = (watching && clock.runs_by_itself()).then(|| later(now, EVERY));
-        self.due
+        let own = clock.runs_by_itself();
+        let beat = own.then(|| later(now, EVERY));
+        let wake = wake.into_iter().chain(beat).min();
+        self.due = wake.filter(|_| own);
+        wake
     }
 
     /// Our thread runs: for how long it did not when it should have, if that
@@ -52,14 +57,12 @@ mod tests {
         let (clock, start) = (Clock::default(), Instant::now());
         let mut heartbeat = Heartbeat::new(Duration::from_secs(5));
         let second = Duration::from_secs(1);
-        assert_eq!(heartbeat.expect(&clock, start, true), Some(start + second));
+        assert_eq!(heartbeat.expect(&clock, start, None), Some(start + second));
         assert_eq!(heartbeat.beat(&clock, start + 5 * second), None);
         // Once it has beaten, nothing is expected until it is said again.
         assert_eq!(heartbeat.beat(&clock, start + 500 * second), None);
-        heartbeat.expect(&clock, start, true);
+        heartbeat.expect(&clock, start, Some(start + 30 * second));
         assert_eq!(heartbeat.beat(&clock, start + 61 * second), Some(60 * second));
-        assert_eq!(heartbeat.expect(&clock, start, false), None);
-        assert_eq!(heartbeat.beat(&clock, start + 61 * second), None);
     }
 
     #[test]
@@ -67,7 +70,7 @@ mod tests {
         let clock = Clock::manual(std::time::SystemTime::UNIX_EPOCH);
         let mut heartbeat = Heartbeat::new(Duration::from_secs(5));
         let now = clock.now();
-        assert_eq!(heartbeat.expect(&clock, now, true), None);
+        assert_eq!(heartbeat.expect(&clock, now, None), None);
         assert_eq!(heartbeat.beat(&clock, now + Duration::from_secs(600)), None);
     }
 }

@@ -40,6 +40,18 @@ impl Silences {
         board.listed.extend(taken.into_iter().map(|(_, silence)| silence));
     }
 
+    /// Nobody will take it.
+    pub(super) fn withdraw(&self, id: u64) {
+        relock(&self.0).asked.retain(|(asked, _)| *asked != id);
+    }
+
+    /// Our thread ends, and with it every silence.
+    pub(super) fn clear(&self) {
+        let mut board = relock(&self.0);
+        board.listed.clear();
+        board.asked.clear();
+    }
+
     /// What our thread knows.
     pub(super) fn list(&self, silences: Vec<Silence>) {
         relock(&self.0).listed = silences;

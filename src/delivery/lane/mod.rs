@@ -14,6 +14,10 @@ use super::{DeliveryError, Form};
 /// How often a destination with an open circuit is probed.
 const PROBE_EVERY: Duration = Duration::from_secs(600);
 
+/// After so many attempts without an answer the next one waits as long as a
+/// probe does, whatever probes say.
+const MAX_UNANSWERED: u32 = 3;
+
 /// One destination's pending actions, pace, pauses and circuit.
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -25,6 +29,9 @@ pub(super) struct Lane {
     backoff: Backoff,
     /// Undelivered for so long is worth a warning, and a fallback.
     outage_after: Duration,
+    replicas: u32,
+    /// Over which span replicas spread what was put off.
+    spread: Duration,
     retry_at: Option<Instant>,
     circuit: Option<Instant>,
     /// A probe went well, and nothing has been delivered since.
@@ -51,6 +58,8 @@ struct Pending {
     since: Instant,
     form: Form,
     maybe_repeat: bool,
+    /// How many attempts were not answered.
+    unanswered: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +122,8 @@ impl Lane {
             edits: Method { pace: edits, paused_until: None },
             backoff: Backoff::default(),
             outage_after: policy.outage_after,
+            replicas,
+            spread: policy.posts_every.saturating_mul(replicas - 1),
             retry_at: None,
             circuit: None,
             half_open: false,
@@ -135,6 +146,7 @@ impl Lane {
                 since: now,
                 form: Form::Full,
                 maybe_repeat: false,
+                unanswered: 0,
             });
     }
 
@@ -212,7 +224,12 @@ impl Lane {
         };
         let is_edit = manner == Manner::Edit;
         let method = if is_edit { &mut self.edits } else { &mut self.posts };
-        method.pace.ended(now);
+        let is_refused =
+            matches!(result, Err(error) if matches!(error.class(), Class::RateLimited(_)));
+        // What was refused took nobody's turn; its pause is long enough.
+        if !(is_refused && self.replicas > 1) {
+            method.pace.ended(now);
+        }
         let Err(error) = result else {
             self.recovered();
             self.forget(subject);
@@ -221,17 +238,28 @@ impl Lane {
         match error.class() {
             Class::RateLimited(wait) => {
                 let wait = wait.unwrap_or(DEFAULT_PAUSE).min(LONGEST_PAUSE);
-                // Upwards only: nobody comes back before it was said.
-                let jitter = Duration::from_millis(250).mul_f64(random.clamp(0.0, 1.0));
-                method.paused_until = Some(later(now, wait + jitter));
+                // Upwards only: nobody comes back before it was said; and
+                // replicas don't come back together.
+                let spread = Duration::from_millis(250).max(self.spread);
+                let jitter = spread.mul_f64(random.clamp(0.0, 1.0));
+                method.paused_until =
+                    Some(later(now, wait.max(self.spread.min(Duration::from_secs(1))) + jitter));
                 self.failing_since.get_or_insert(now);
             }
             Class::Transient | Class::UnknownOutcome => {
                 // An edit can't be there twice.
                 if error.class() == Class::UnknownOutcome && !is_edit {
-                    if let Some(entry) = self.entry(subject) {
-                        let repeated = std::mem::replace(&mut entry.maybe_repeat, true);
-                        self.in_doubt |= repeated;
+                    let unanswered = self.entry(subject).map_or(0, |entry| {
+                        entry.maybe_repeat = true;
+                        entry.unanswered += 1;
+                        entry.unanswered
+                    });
+                    self.in_doubt |= unanswered > 1;
+                    // It answers probes and swallows messages.
+                    if unanswered > MAX_UNANSWERED {
+                        self.failing_since.get_or_insert(now);
+                        self.retry_at = Some(later(now, PROBE_EVERY));
+                        return Resolution::Again;
                     }
                 }
                 self.failing_since.get_or_insert(now);
@@ -296,22 +324,27 @@ impl Lane {
             && self.pending.keys().any(|subject| waits_for(subject).is_none_or(|at| at < deadline))
     }
 
-    /// A probe came to an end.
-    pub(super) fn probed(&mut self, now: Instant, works: bool, random: f64) {
+    /// A probe came to an end. `random` is in `0.0..1.0`.
+    pub(super) fn probed(&mut self, now: Instant, result: Result<(), &DeliveryError>, random: f64) {
         self.busy = None;
-        if self.circuit.is_none() {
-            self.in_doubt = !works;
-            if !works {
-                self.retry_at = Some(later(now, self.backoff.failed(random)));
-            }
-            return;
-        }
-        if works {
+        // For a webhook it is a call like any other.
+        self.posts.pace.ended(now);
+        match (result, self.circuit) {
             // Only a delivery proves that messages arrive.
-            self.circuit = None;
-            self.half_open = true;
-        } else {
-            self.circuit = Some(later(now, PROBE_EVERY));
+            (Ok(()), Some(_)) => {
+                self.circuit = None;
+                self.half_open = true;
+            }
+            (Err(_), Some(_)) => self.circuit = Some(later(now, PROBE_EVERY)),
+            (Ok(()), None) => self.in_doubt = false,
+            (Err(error), None) => match error.class() {
+                Class::Revoked => self.circuit = Some(later(now, PROBE_EVERY)),
+                Class::RateLimited(wait) => {
+                    let wait = wait.unwrap_or(DEFAULT_PAUSE).min(LONGEST_PAUSE);
+                    self.posts.paused_until = Some(later(now, wait));
+                }
+                _ => self.retry_at = Some(later(now, self.backoff.failed(random))),
+            },
         }
     }
 
@@ -333,14 +366,15 @@ impl Lane {
         if self.busy.is_some() {
             return None;
         }
-        if self.circuit.is_some() && self.tests == 0 {
-            return self.circuit;
-        }
-        if self.tests > 0 {
-            return self.posts.ready_at().or(Some(now));
-        }
-        let (_, manner, pending) = self.next(now, manner)?;
-        self.method(manner).ready_at().max(self.retry_at).or(Some(pending.since))
+        let test = (self.tests > 0).then(|| self.posts.ready_at().unwrap_or(now));
+        let own = match (self.circuit, self.next(now, manner)) {
+            (Some(probe_at), _) => Some(probe_at),
+            (None, Some((_, manner, pending))) => {
+                self.method(manner).ready_at().max(self.retry_at).or(Some(pending.since))
+            }
+            (None, None) => None,
+        };
+        test.into_iter().chain(own).min()
     }
 
     pub(super) fn health(&self, now: Instant) -> Health {

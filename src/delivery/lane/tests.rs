@@ -135,10 +135,10 @@ fn revoked_opens_the_circuit_until_a_probe_works() {
     assert!(lane.is_down(now));
     assert_eq!(lane.poll(now + seconds(599), POST), None);
     assert_eq!(lane.poll(now + seconds(600), POST), Some(Dispatch::Probe));
-    lane.probed(now + seconds(600), false, 0.0);
+    lane.probed(now + seconds(600), Err(&DeliveryError::revoked()), 0.0);
     assert_eq!(lane.poll(now + seconds(601), POST), None);
     assert_eq!(lane.poll(now + seconds(1200), POST), Some(Dispatch::Probe));
-    lane.probed(now + seconds(1200), true, 0.0);
+    lane.probed(now + seconds(1200), Ok(()), 0.0);
     // A probe proves little: the fallback speaks on until a delivery.
     assert!(lane.is_down(now + seconds(1200)));
     // What waited is still there, in its latest state.
@@ -225,7 +225,7 @@ fn a_post_of_unknown_outcome_is_repeated_once_and_then_only_when_somebody_answer
                 posts += 1;
                 lane.done(at, Err(&unknown), 1.0);
             }
-            Some(Dispatch::Probe) => lane.probed(at, false, 1.0),
+            Some(Dispatch::Probe) => lane.probed(at, Err(&DeliveryError::transient()), 1.0),
             Some(Dispatch::Test) => unreachable!(),
             None => {}
         }
@@ -234,7 +234,7 @@ fn a_post_of_unknown_outcome_is_repeated_once_and_then_only_when_somebody_answer
     // It answers again: once more, said to be possibly a repeat.
     let at = at + seconds(61);
     assert_eq!(lane.poll(at, POST), Some(Dispatch::Probe));
-    lane.probed(at, true, 1.0);
+    lane.probed(at, Ok(()), 1.0);
     let again = lane.poll(at, POST);
     assert!(matches!(again, Some(Dispatch::Send { maybe_repeat: true, .. })), "{again:?}");
     lane.done(at, Ok(()), 0.0);
@@ -300,4 +300,44 @@ fn hopeless_before_a_deadline_is_known_at_once() {
     assert!(lane.can_progress_by(now + seconds(5), POST));
     lane.done(now, Err(&DeliveryError::rate_limited(Some(seconds(600)))), 0.0);
     assert!(!lane.can_progress_by(now + seconds(5), POST));
+}
+
+#[test]
+fn who_answers_probes_and_swallows_messages_is_left_alone() {
+    let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
+    lane.push(now, action(1, Urgency::First));
+    let mut posts = 0;
+    for second in 0..3600 {
+        let at = now + seconds(second);
+        match lane.poll(at, POST) {
+            Some(Dispatch::Send { .. }) => {
+                posts += 1;
+                lane.done(at, Err(&DeliveryError::unknown_outcome()), 1.0);
+            }
+            Some(Dispatch::Probe) => lane.probed(at, Ok(()), 1.0),
+            _ => {}
+        }
+    }
+    assert!(posts <= 3 + 6, "{posts} posts in an hour");
+}
+
+#[test]
+fn a_probe_in_doubt_is_told_to_wait_and_waits() {
+    let (mut lane, now) = (Lane::new(&IncidentPolicy::default()), Instant::now());
+    lane.push(now, action(1, Urgency::First));
+    let (mut probes, limited) = (0, DeliveryError::rate_limited(Some(seconds(900))));
+    for second in 0..3600 {
+        let at = now + seconds(second);
+        match lane.poll(at, POST) {
+            Some(Dispatch::Send { .. }) => {
+                lane.done(at, Err(&DeliveryError::unknown_outcome()), 1.0);
+            }
+            Some(Dispatch::Probe) => {
+                probes += 1;
+                lane.probed(at, Err(&limited), 1.0);
+            }
+            _ => {}
+        }
+    }
+    assert!((3..=4).contains(&probes), "{probes} probes in an hour");
 }

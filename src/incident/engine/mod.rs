@@ -209,7 +209,7 @@ impl Engine {
     }
 
     /// Whether somebody would notice if our own thread did not run.
-    pub(crate) fn is_watching(&self) -> bool {
+    fn is_watching(&self) -> bool {
         self.incidents.values().any(|incident| !incident.is_over())
     }
 

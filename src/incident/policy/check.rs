@@ -97,6 +97,10 @@ impl IncidentPolicy {
     }
 
     fn check_counts(&self, faults: &mut Vec<(&'static str, String)>) {
+        if self.late_tick < Duration::from_secs(1) && is_span(self.late_tick) {
+            // Timers are that late by themselves.
+            faults.push(("policy.late_tick", "must be at least a second".to_owned()));
+        }
         if self.roll_up_at == 1 {
             let problem = "must be 0 for never, or at least 2: one route is no roll-up";
             faults.push(("policy.roll_up_at", problem.to_owned()));
@@ -119,7 +123,7 @@ impl IncidentPolicy {
         if !(2..=10_000).contains(&self.budget_hourly) {
             faults.push(("policy.budget_hourly", "must be from 2 to 10000".to_owned()));
         } else if self.budget_hourly < self.budget {
-            let problem = "must not be smaller than the budget of 10 minutes";
+            let problem = "must not be smaller than the budget of one window";
             faults.push(("policy.budget_hourly", problem.to_owned()));
         }
         if !(1..=MAX_REPLICAS).contains(&self.replicas) {

@@ -52,7 +52,8 @@ impl Driver {
         let was_down = self.outbox.is_down(now.mono, destination);
         match ended.what {
             Attempt::Probed(result) => {
-                self.outbox.probed(now.mono, destination, result.is_ok());
+                let probed = result.as_ref().copied();
+                self.outbox.probed(now.mono, destination, probed);
             }
             Attempt::Tested(result) => {
                 self.outbox.done(now.mono, destination, result.as_ref().copied());

@@ -72,6 +72,9 @@ impl Driver {
         let idle = self.is_idle();
         let held: Vec<_> =
             self.engine.held().map(|(at, key, held)| (at, key.clone(), held)).collect();
+        // What is asked for from now on is not taken.
+        self.commands.close();
+        self.silences.clear();
         self.engine.handle(self.now(), Input::Abandon);
         self.handoff.ledger.settle(self.engine.accounts());
         for (_, reply) in self.flushes.drain(..) {

@@ -34,6 +34,8 @@ use ending::{MARGIN, earlier};
 
 /// At the most so often the tally is drained.
 const DRAIN_EVERY: Duration = Duration::from_millis(20);
+/// How often what was skipped is asked for again within a step.
+const MOST_ROUNDS: usize = 16;
 /// How long the thread drains when everybody has let go of it.
 const ABANDONED_FOR: Duration = Duration::from_secs(1);
 
@@ -160,7 +162,10 @@ impl Driver {
                 self.finish();
                 return;
             }
-            match self.next_event().await {
+            let event = self.next_event().await;
+            // Before anything of it is seen: what was missed is nobody's age.
+            self.beat();
+            match event {
                 Event::Command(Some(command)) => self.obey(command),
                 // Everybody has let go.
                 Event::Command(None) => self.stop(later(Instant::now(), ABANDONED_FOR), None),
@@ -177,11 +182,9 @@ impl Driver {
     /// Does everything that can be done without waiting.
     fn step(&mut self) {
         let now = self.now();
-        if let Some(gap) = self.heartbeat.beat(&self.handoff.clock, now.mono) {
-            record::gap(gap);
-            self.engine.handle(now, Input::Gap(gap));
-        }
         self.look(now);
+        // What has ended by now is in the tally by now.
+        let running = self.running();
         if self.stopping.is_none() && self.may_drain() {
             // First, so that what went well before a failure is not counted
             // as having gone well since.
@@ -190,11 +193,14 @@ impl Driver {
             let batch = self.handoff.ledger.take(&self.handoff.tally);
             self.drained_at = Some(Instant::now());
             self.observe(batch);
+            if let Some(running) = running {
+                self.engine.handle(now, Input::Hanging(running));
+            }
         }
-        self.say_what_runs(now);
         self.engine.tick(now);
         self.relieve();
-        loop {
+        // A few rounds at most: what is left comes with the next step.
+        for _ in 0..MOST_ROUNDS {
             let actions: Vec<_> = self.engine.actions().collect();
             for action in actions {
                 self.outbox.push(now.mono, action);
@@ -213,6 +219,18 @@ impl Driver {
         self.answer_flushes();
     }
 
+    /// Takes off what our thread missed.
+    fn beat(&mut self) {
+        let now = self.now();
+        if let Some(gap) = self.heartbeat.beat(&self.handoff.clock, now.mono) {
+            self.engine.handle(now, Input::Gap(gap));
+            if let Some(watch) = &mut self.watch {
+                watch.missed(now.mono, gap);
+            }
+            record::gap(gap);
+        }
+    }
+
     /// Looks for requests that hang by now.
     fn look(&mut self, now: Time) {
         let Some(watch) = self.watch.as_mut().filter(|_| self.stopping.is_none()) else { return };
@@ -221,13 +239,13 @@ impl Driver {
         }
     }
 
-    fn say_what_runs(&mut self, now: Time) {
-        let Some(watch) = &mut self.watch else { return };
-        let running = watch.running().into_iter();
+    /// The requests that were told as hung and still run.
+    fn running(&mut self) -> Option<Vec<StillRunning>> {
+        let running = self.watch.as_mut()?.running().into_iter();
         let running: Vec<StillRunning> =
             running.map(|(key, count, since)| StillRunning { key, count, since }).collect();
-        self.is_hanging = !running.is_empty();
-        self.engine.handle(now, Input::Hanging(running));
+        let was_hanging = std::mem::replace(&mut self.is_hanging, !running.is_empty());
+        (was_hanging || self.is_hanging).then_some(running)
     }
 
     fn observe(&mut self, batch: Batch) {
@@ -342,10 +360,8 @@ impl Driver {
     async fn next_event(&mut self) -> Event {
         let now = self.now();
         let lockstep = self.is_in_lockstep();
-        // What hangs may end without being told to us.
-        let watching = self.engine.is_watching() || self.is_hanging;
-        let beat = self.heartbeat.expect(&self.handoff.clock, now.mono, watching);
-        let deadline = self.deadline(now).into_iter().chain(beat).min();
+        let deadline = self.deadline(now);
+        let deadline = self.heartbeat.expect(&self.handoff.clock, now.mono, deadline);
         let deadline = deadline.filter(|_| !lockstep);
         let clock = self.handoff.clock.clone();
         let mut timed = pin!(async move {

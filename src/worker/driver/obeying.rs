@@ -13,6 +13,8 @@ impl Driver {
     pub(super) fn obey(&mut self, command: Command) {
         match command {
             Command::Flush { deadline, reply } => {
+                let successes = self.handoff.successes.take();
+                self.engine.handle(self.now(), Input::Succeeded(successes));
                 let batch = self.handoff.ledger.take(&self.handoff.tally);
                 self.observe(batch);
                 self.engine.handle(self.now(), Input::Flush);

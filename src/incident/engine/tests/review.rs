@@ -1,7 +1,5 @@
 //! Adversary's findings.
 
-use std::time::Duration;
-
 use super::bench::*;
 use crate::incident::engine::*;
 use crate::incident::input::*;
@@ -570,10 +568,6 @@ fn r34_reopened_roll_up_with_fresh_members_counts_their_past() {
     // Four others, all new: the closed roll-up comes back for them.
     bench.observe_all(&keys[4..8]);
     let told = bench.deliver();
-    let said: Vec<_> = told
-        .iter()
-        .map(|s| (s.brief(), s.view.routes(), s.view.rows.len(), s.view.round))
-        .collect();
     let view = &told.iter().find(|s| matches!(s.view.key, Key::RollUp { .. })).unwrap().view;
     assert_eq!((view.round_total, view.routes()), (4, Some((4, 4))));
 }

@@ -202,7 +202,7 @@ fn beside(view: &IncidentView) -> Line {
     let several = view.routes().is_some();
     for kind in Kind::ALL {
         let joined = view.joined().iter().filter(|row| row.kind() == kind);
-        let total: u64 = joined.map(|row| row.total()).sum();
+        let total = joined.fold(0_u64, |sum, row| sum.saturating_add(row.total()));
         if total > 0 {
             let (count, word) = (spoken::count(total), names::word(kind));
             let place = if several { "these routes" } else { "this route" };

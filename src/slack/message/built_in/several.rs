@@ -103,7 +103,7 @@ pub(super) fn rows(view: &IncidentView, mut message: SlackMessage, most: usize) 
     }
     let unnamed = named.iter().skip(most);
     let more = view.more() + unnamed.len();
-    let more_total = view.more_total() + unnamed.map(|row| row.total()).sum::<u64>();
+    let more_total = unnamed.fold(view.more_total(), |sum, row| sum.saturating_add(row.total()));
     let mut rest = Line::new();
     if more > 0 {
         rest = rest.text(format!("and {more} more with {}", requests(more_total)));
