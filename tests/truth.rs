@@ -5,6 +5,7 @@ mod common;
 use std::convert::Infallible;
 use std::future::{Future, pending, ready};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,13 +13,17 @@ use common::{Step, Steps, Watch, check_law, get, response};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_slack_alert::{AlertConfigBuilder, Clock, Kind, Outcome};
+use tower_slack_alert::{
+    AlertConfig, AlertConfigBuilder, AlertHandle, BoxFuture, Capabilities, Clock, Delivery,
+    DeliveryError, Destination, Kind, Matcher, MessageRef, Op, Receipt, SlackAlertLayer,
+    SlackMessage, Transport,
+};
 
 type Never = Result<Response<Empty<&'static [u8]>>, Infallible>;
-const S: fn(u64) -> Duration = Duration::from_secs;
+const SECONDS: fn(u64) -> Duration = Duration::from_secs;
 
 fn clock() -> Clock {
-    Clock::manual(SystemTime::UNIX_EPOCH + S(1_795_349_040))
+    Clock::manual(SystemTime::UNIX_EPOCH + SECONDS(1_795_349_040))
 }
 
 fn watch(f: impl FnOnce(AlertConfigBuilder) -> AlertConfigBuilder) -> (Watch, Clock) {
@@ -26,53 +31,42 @@ fn watch(f: impl FnOnce(AlertConfigBuilder) -> AlertConfigBuilder) -> (Watch, Cl
     (Watch::with(|c| f(c.clock(clock.clone()))), clock)
 }
 
+/// Remembers what it was told, and edits.
 #[derive(Clone, Default)]
-struct Edits(std::sync::Arc<std::sync::Mutex<Vec<(String, Option<Outcome>)>>>);
+struct Edits(Arc<Mutex<Vec<String>>>);
 
-impl tower_slack_alert::Transport for Edits {
-    fn capabilities(&self) -> tower_slack_alert::Capabilities {
-        tower_slack_alert::Capabilities::new().edit().thread()
+impl Transport for Edits {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().edit().thread()
     }
-    fn deliver<'a>(
-        &'a self,
-        d: tower_slack_alert::Delivery<'a>,
-    ) -> tower_slack_alert::BoxFuture<
-        'a,
-        Result<tower_slack_alert::Receipt, tower_slack_alert::DeliveryError>,
-    > {
+    fn deliver<'a>(&'a self, d: Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
         let v = d.view();
-        self.0.lock().unwrap().push((
-            tower_slack_alert::SlackMessage::built_in(v, d.op()).to_plain(),
-            v.samples().last().map(|s| s.outcome()),
-        ));
-        Box::pin(async {
-            Ok(tower_slack_alert::Receipt::with_reference(tower_slack_alert::MessageRef::new(
-                "C1", "1.1",
-            )))
-        })
+        self.0.lock().unwrap().push(SlackMessage::built_in(v, d.op()).to_plain());
+        Box::pin(async { Ok(Receipt::with_reference(MessageRef::new("C1", "1.1"))) })
     }
 }
 
-struct W {
-    layer: tower_slack_alert::SlackAlertLayer,
-    handle: tower_slack_alert::AlertHandle,
+/// A layer whose destination edits, and what it said.
+struct Editing {
+    layer: SlackAlertLayer,
+    handle: AlertHandle,
     told: Edits,
 }
-impl W {
+
+impl Editing {
     fn texts(&self) -> Vec<String> {
-        self.told.0.lock().unwrap().iter().map(|(t, _)| t.clone()).collect()
+        self.told.0.lock().unwrap().clone()
     }
 }
-fn editing(f: impl FnOnce(AlertConfigBuilder) -> AlertConfigBuilder) -> (W, Clock) {
+
+fn editing(f: impl FnOnce(AlertConfigBuilder) -> AlertConfigBuilder) -> (Editing, Clock) {
     let clock = clock();
     let told = Edits::default();
-    let c = tower_slack_alert::AlertConfig::builder(tower_slack_alert::Destination::transport(
-        told.clone(),
-    ))
-    .service("s")
-    .clock(clock.clone());
-    let layer = tower_slack_alert::SlackAlertLayer::new(f(c).build().unwrap());
-    (W { handle: layer.handle(), layer, told }, clock)
+    let c = AlertConfig::builder(Destination::transport(told.clone()))
+        .service("s")
+        .clock(clock.clone());
+    let layer = SlackAlertLayer::new(f(c).build().unwrap());
+    (Editing { handle: layer.handle(), layer, told }, clock)
 }
 
 fn poll<F: Future>(f: &mut Pin<Box<F>>) -> bool {
@@ -96,9 +90,9 @@ async fn never_slow_is_never_told_as_slow() {
     }));
     let mut future = Box::pin(service.call(get("/poll")));
     assert!(!poll(&mut future));
-    clock.advance(S(31));
+    clock.advance(SECONDS(31));
     watch.handle.settle().await;
-    clock.advance(S(10));
+    clock.advance(SECONDS(10));
     tx.send(()).unwrap();
     assert!(poll(&mut future));
     drop(future);
@@ -109,12 +103,12 @@ async fn never_slow_is_never_told_as_slow() {
 
 #[tokio::test]
 async fn grace_covers_what_hangs() {
-    let (watch, clock) = watch(|c| c.startup_grace(S(120)));
+    let (watch, clock) = watch(|c| c.startup_grace(SECONDS(120)));
     watch.handle.settle().await;
     let mut service = watch.layer.layer(service_fn(|_: Request<()>| pending::<Never>()));
     let mut future = Box::pin(service.call(get("/a")));
     assert!(!poll(&mut future));
-    clock.advance(S(31));
+    clock.advance(SECONDS(31));
     watch.handle.settle().await;
     let views = watch.views().await;
     assert!(views.is_empty(), "{} told", views.len());
@@ -122,12 +116,12 @@ async fn grace_covers_what_hangs() {
 
 #[tokio::test]
 async fn tell_after_hung_has_an_effect() {
-    let (watch, clock) = watch(|c| c.tell_after(Kind::Hung, 5, S(600)));
+    let (watch, clock) = watch(|c| c.tell_after(Kind::Hung, 5, SECONDS(600)));
     watch.handle.settle().await;
     let mut service = watch.layer.layer(service_fn(|_: Request<()>| pending::<Never>()));
     let mut future = Box::pin(service.call(get("/a")));
     assert!(!poll(&mut future));
-    clock.advance(S(31));
+    clock.advance(SECONDS(31));
     watch.handle.settle().await;
     let views = watch.views().await;
     assert!(views.is_empty(), "{} told", views.len());
@@ -136,12 +130,12 @@ async fn tell_after_hung_has_an_effect() {
 #[tokio::test]
 async fn silence_of_hung_has_an_effect() {
     let (watch, clock) = watch(|c| c);
-    watch.handle.silence(tower_slack_alert::Matcher::all().kind(Kind::Hung), S(3600));
+    watch.handle.silence(Matcher::all().kind(Kind::Hung), SECONDS(3600));
     watch.handle.settle().await;
     let mut service = watch.layer.layer(service_fn(|_: Request<()>| pending::<Never>()));
     let mut future = Box::pin(service.call(get("/a")));
     assert!(!poll(&mut future));
-    clock.advance(S(31));
+    clock.advance(SECONDS(31));
     watch.handle.settle().await;
     let views = watch.views().await;
     assert!(views.is_empty(), "{} told", views.len());
@@ -163,15 +157,15 @@ async fn hung_then_answered_then_body_dropped() {
     }));
     let mut future = Box::pin(service.call(get("/a")));
     assert!(!poll(&mut future));
-    clock.advance(S(31));
+    clock.advance(SECONDS(31));
     watch.handle.settle().await;
     tx.send(()).unwrap();
     let mut body = future.await.unwrap().into_body();
     body.frame().await.unwrap().unwrap();
-    clock.advance(S(5));
+    clock.advance(SECONDS(5));
     drop(body);
     for _ in 0..40 {
-        clock.advance(S(60));
+        clock.advance(SECONDS(60));
         watch.handle.settle().await;
     }
     assert!(!watch.texts().iter().any(|t| t.contains("no response")));
@@ -189,7 +183,7 @@ async fn cut_bodies_are_not_fine() {
     while let Some(Ok(_)) = body.frame().await {}
     drop(body);
     watch.handle.settle().await;
-    clock.advance(S(2));
+    clock.advance(SECONDS(2));
     for _ in 0..2 {
         let service = watch.layer.layer(service_fn(|_: Request<()>| {
             ready(Ok::<_, Infallible>(response(
@@ -202,7 +196,7 @@ async fn cut_bodies_are_not_fine() {
         drop(body);
     }
     watch.handle.settle().await;
-    clock.advance(S(2));
+    clock.advance(SECONDS(2));
     for _ in 0..20 {
         let service = watch.layer.layer(service_fn(|_: Request<()>| {
             ready(Ok::<_, Infallible>(response(200, Steps::of([Step::Data("1"), Step::Data("2")]))))
@@ -213,7 +207,7 @@ async fn cut_bodies_are_not_fine() {
     }
     watch.handle.settle().await;
     for _ in 0..40 {
-        clock.advance(S(60));
+        clock.advance(SECONDS(60));
         watch.handle.settle().await;
     }
     let texts = watch.texts();
@@ -253,14 +247,14 @@ async fn grpc_without_trailers_is_not_fine() {
     for _ in 0..3 {
         go(false).await;
         watch.handle.settle().await;
-        clock.advance(S(1));
+        clock.advance(SECONDS(1));
     }
     for _ in 0..20 {
         go(true).await;
     }
     watch.handle.settle().await;
     for _ in 0..40 {
-        clock.advance(S(60));
+        clock.advance(SECONDS(60));
         watch.handle.settle().await;
     }
     let texts = watch.texts();
@@ -276,14 +270,14 @@ async fn suppressed_requests_are_requests() {
     for status in [500u16, 500, 500, 200, 200, 200, 200, 200] {
         let c = clock.clone();
         let service = watch.layer.layer(service_fn(move |_: Request<()>| {
-            c.advance(S(6));
+            c.advance(SECONDS(6));
             ready(Never::Ok(response(status, Empty::new())))
         }));
         drop(service.oneshot(get("/a")).await.unwrap());
         watch.handle.settle().await;
     }
     for _ in 0..40 {
-        clock.advance(S(60));
+        clock.advance(SECONDS(60));
         watch.handle.settle().await;
     }
     let texts = watch.texts();
@@ -293,11 +287,11 @@ async fn suppressed_requests_are_requests() {
 #[tokio::test]
 async fn silences_after_the_end() {
     let (watch, clock) = watch(|c| c);
-    watch.handle.shutdown(S(5)).await;
+    watch.handle.shutdown(SECONDS(5)).await;
     for _ in 0..200 {
-        watch.handle.silence(tower_slack_alert::Matcher::all(), S(1));
+        watch.handle.silence(Matcher::all(), SECONDS(1));
     }
-    clock.advance(S(3600));
+    clock.advance(SECONDS(3600));
     assert_eq!(watch.handle.silences().len(), 0);
 }
 
@@ -319,7 +313,7 @@ async fn hung_others_move_once() {
         assert!(!poll(&mut f));
         all.push((f, tx));
     }
-    clock.advance(S(31));
+    clock.advance(SECONDS(31));
     watch.handle.settle().await;
     check_law(&watch.handle.stats());
     let mut rest = all.split_off(250);
@@ -329,7 +323,7 @@ async fn hung_others_move_once() {
         assert!(poll(&mut f));
     }
     for _ in 0..600 {
-        clock.advance(S(60));
+        clock.advance(SECONDS(60));
         watch.handle.settle().await;
     }
     check_law(&watch.handle.stats());
@@ -345,7 +339,7 @@ async fn hung_others_move_once() {
     watch.handle.settle().await;
     check_law(&watch.handle.stats());
     for _ in 0..600 {
-        clock.advance(S(60));
+        clock.advance(SECONDS(60));
         watch.handle.settle().await;
     }
     check_law(&watch.handle.stats());
@@ -361,7 +355,7 @@ impl Drop for SlowDrop {
 /// It hung, and ends as a 500; its destructor takes a while, and something else fails meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn hung_and_failed_is_never_told_as_slow() {
-    let watch = Watch::with(|c| c.slow_after(Duration::from_millis(500)).hung_after(S(1)));
+    let watch = Watch::with(|c| c.slow_after(Duration::from_millis(500)).hung_after(SECONDS(1)));
     let layer = watch.layer.clone();
     let a = std::thread::spawn(move || {
         let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -402,12 +396,8 @@ async fn hung_and_failed_is_never_told_as_slow() {
     drop(service.oneshot(get("/b")).await.unwrap());
     a.join().unwrap();
     let views = watch.views().await;
-    let texts: Vec<_> = views
-        .iter()
-        .map(|v| {
-            tower_slack_alert::SlackMessage::built_in(v, tower_slack_alert::Op::Post).to_plain()
-        })
-        .collect();
+    let texts: Vec<_> =
+        views.iter().map(|v| SlackMessage::built_in(v, Op::Post).to_plain()).collect();
     assert!(!texts.iter().any(|t| t.contains("🟡")));
 }
 
@@ -421,7 +411,7 @@ async fn shutdown_with_hung_requests() {
     assert!(!poll(&mut f));
     tokio::time::sleep(Duration::from_millis(600)).await;
     let t = Instant::now();
-    let r = watch.handle.shutdown(S(5)).await;
+    let r = watch.handle.shutdown(SECONDS(5)).await;
     check_law(r.stats());
-    assert!(r.completed() && t.elapsed() < S(1));
+    assert!(r.completed() && t.elapsed() < SECONDS(1));
 }

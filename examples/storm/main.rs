@@ -1,9 +1,10 @@
 //! Plays storms and smaller troubles on a clock moved by hand, and prints the
 //! channel as a person would see it.
 //!
-//! `cargo run --release --features test-util --example storm` plays all scenes,
-//! for a bot and for a webhook; name some to play only those, as in
-//! `... --example storm -- storm deploy`.
+//! `cargo run --release --example storm` plays all scenes, for a bot and for a
+//! webhook; name some to play only those, as in `... --example storm -- storm
+//! deploy`. Of edits in a row that only count on, the last one of each minute is
+//! printed in the first quarter of an hour, and then the last one.
 
 #[allow(dead_code, reason = "the tests ask it more")]
 mod channel;

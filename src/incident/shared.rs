@@ -8,7 +8,8 @@ use super::MessageRef;
 /// Names a replica.
 pub type ReplicaId = String;
 
-/// What replicas would share of an incident through a store. Each replica
+/// What replicas would share of an incident through a store. There is no store
+/// yet; this is what one will hold. Each replica
 /// publishes its own cumulative totals; merging takes, for each replica and
 /// boot, the larger one, so that merging is commutative, associative and
 /// idempotent.

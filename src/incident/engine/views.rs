@@ -313,8 +313,8 @@ fn moment_of(what: What, incident: &Incident) -> Moment {
         What::Again => Moment::Again,
         What::Reminder => Moment::Reminder,
         What::End => Moment::Ended,
-        What::Anew | What::Worse | What::Grown | What::Mention | What::Settled | What::Digest => {
-            Moment::Progress
-        }
+        What::Worse => Moment::Worse,
+        What::Grown => Moment::Grown,
+        What::Anew | What::Mention | What::Settled | What::Digest => Moment::Progress,
     }
 }

@@ -1,4 +1,5 @@
-//! Adversary's findings.
+//! Faults that readers found who attacked the engine; each test is named after
+//! what went wrong.
 
 use super::bench::*;
 use crate::incident::engine::*;
@@ -19,7 +20,7 @@ fn over(bench: &Bench, key: &Key) -> Option<bool> {
 }
 
 #[test]
-fn r01_a_stray_member_retires_the_open_roll_up() {
+fn a_stray_member_retires_the_open_roll_up() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     let keys = routes(5);
     bench.observe_all(&keys);
@@ -38,7 +39,7 @@ fn r01_a_stray_member_retires_the_open_roll_up() {
 }
 
 #[test]
-fn r02_a_stray_guest_retires_its_open_host() {
+fn a_stray_guest_retires_its_open_host() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     bench.observe(&failed("/a"), 5);
     bench.deliver();
@@ -57,7 +58,7 @@ fn r02_a_stray_guest_retires_its_open_host() {
 }
 
 #[test]
-fn r03_stop_after_a_refusal_spins() {
+fn stop_after_a_refusal_spins() {
     let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
     bench.observe(&failed("/a"), 1);
     let action = bench.actions()[0];
@@ -88,7 +89,7 @@ fn r03_stop_after_a_refusal_spins() {
 }
 
 #[test]
-fn r04_last_words_stale_are_lost() {
+fn last_words_stale_are_lost() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     bench.observe(&failed("/a"), 1);
     bench.deliver();
@@ -102,7 +103,7 @@ fn r04_last_words_stale_are_lost() {
 }
 
 #[test]
-fn r05_a_mention_in_a_stale_reply_is_lost() {
+fn a_mention_in_a_stale_reply_is_lost() {
     let rule = MentionRule::new(Mention::here()).at_count(10);
     let policy = IncidentPolicy { mentions: vec![rule], ..IncidentPolicy::default() };
     let mut bench = Bench::new(policy, BOT);
@@ -120,7 +121,7 @@ fn r05_a_mention_in_a_stale_reply_is_lost() {
 }
 
 #[test]
-fn r05b_a_mention_in_a_refused_first_is_lost() {
+fn a_mention_in_a_refused_first_is_lost() {
     let rule = MentionRule::new(Mention::here());
     let policy = IncidentPolicy { mentions: vec![rule], ..IncidentPolicy::default() };
     let mut bench = Bench::new(policy, BOT);
@@ -133,7 +134,7 @@ fn r05b_a_mention_in_a_refused_first_is_lost() {
 }
 
 #[test]
-fn r06_proof_of_an_earlier_round() {
+fn proof_of_an_earlier_round() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     let keys = routes(12);
     bench.observe_all(&keys);
@@ -151,7 +152,7 @@ fn r06_proof_of_an_earlier_round() {
 }
 
 #[test]
-fn r07_recovered_while_it_panics() {
+fn recovered_while_it_panics() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     bench.observe(&failed("/a"), 2);
     bench.deliver();
@@ -162,7 +163,7 @@ fn r07_recovered_while_it_panics() {
 }
 
 #[test]
-fn r08_a_hung_guest_vanishes_when_its_host_ends() {
+fn a_hung_guest_vanishes_when_its_host_ends() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     bench.observe(&failed("/a"), 5);
     bench.deliver();
@@ -184,7 +185,7 @@ fn r08_a_hung_guest_vanishes_when_its_host_ends() {
 }
 
 #[test]
-fn r09_green_while_it_hangs_below_its_threshold() {
+fn green_while_it_hangs_below_its_threshold() {
     let mut bench = Bench::new(at_three(Kind::Slow), BOT);
     let key = slow("/a");
     bench.observe(&key, 3);
@@ -203,7 +204,7 @@ fn r09_green_while_it_hangs_below_its_threshold() {
 }
 
 #[test]
-fn r10_green_while_a_silenced_one_hangs() {
+fn green_while_a_silenced_one_hangs() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     let key = slow("/a");
     bench.observe(&key, 3);
@@ -217,7 +218,7 @@ fn r10_green_while_a_silenced_one_hangs() {
 }
 
 #[test]
-fn r11_one_below_the_threshold_takes_the_proof_back_and_broadcasts() {
+fn one_below_the_threshold_takes_the_proof_back_and_broadcasts() {
     let mut bench = Bench::new(at_three(Kind::Failed), BOT);
     let key = failed("/a");
     bench.observe(&key, 3);
@@ -237,7 +238,7 @@ fn r11_one_below_the_threshold_takes_the_proof_back_and_broadcasts() {
 }
 
 #[test]
-fn r12_since_when_for_a_trickle() {
+fn since_when_for_a_trickle() {
     let mut bench = Bench::new(at_three(Kind::Failed), BOT);
     let key = failed("/a");
     let told = bench.go_on(&key, 1, 40 * SECOND, 90);
@@ -250,7 +251,7 @@ fn r12_since_when_for_a_trickle() {
 }
 
 #[test]
-fn r14_a_roll_up_that_comes_back_counts_what_expired_against_itself() {
+fn a_roll_up_that_comes_back_counts_what_expired_against_itself() {
     let mut bench = Bench::new(at_three(Kind::Failed), BOT);
     let keys = routes(4);
     for key in &keys {
@@ -273,7 +274,7 @@ fn r14_a_roll_up_that_comes_back_counts_what_expired_against_itself() {
 }
 
 #[test]
-fn r15_a_fallback_whose_lane_was_stuck_is_mute_for_ever() {
+fn a_fallback_whose_lane_was_stuck_is_mute_for_ever() {
     let mut bench = Bench::new(IncidentPolicy::default(), &[POSTS, FALLBACK]);
     bench.handle(Input::Standby { destination: 1, stands_by: false });
     let keys: Vec<Key> =
@@ -307,7 +308,7 @@ fn r15_a_fallback_whose_lane_was_stuck_is_mute_for_ever() {
 }
 
 #[test]
-fn r16_flush_and_a_request_that_moved() {
+fn flush_and_a_request_that_moved() {
     let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
     bench.observe(&slow("/a"), 2);
     bench.handle(Input::Flush);
@@ -321,7 +322,7 @@ fn r16_flush_and_a_request_that_moved() {
 }
 
 #[test]
-fn r17_a_guest_of_an_earlier_round_is_listed_again() {
+fn a_guest_of_an_earlier_round_is_listed_again() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     bench.observe(&failed("/a"), 5);
     bench.deliver();
@@ -336,7 +337,7 @@ fn r17_a_guest_of_an_earlier_round_is_listed_again() {
 }
 
 #[test]
-fn r19_silenced_failures_do_not_void_the_proof() {
+fn silenced_failures_do_not_void_the_proof() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     let key = failed("/a");
     bench.observe(&key, 2);
@@ -351,7 +352,7 @@ fn r19_silenced_failures_do_not_void_the_proof() {
 }
 
 #[test]
-fn r20_an_open_one_hosted_by_one_that_is_over() {
+fn an_open_one_hosted_by_one_that_is_over() {
     let mut bench = Bench::new(at_three(Kind::Failed), &[EDITS, POSTS]);
     let keys = routes(4);
     let deliver = |bench: &mut Bench| {
@@ -395,7 +396,7 @@ fn r20_an_open_one_hosted_by_one_that_is_over() {
 }
 
 #[test]
-fn r21_again_for_what_is_over() {
+fn again_for_what_is_over() {
     let policy = IncidentPolicy::default().roll_up_at(0).budget(4, 2);
     let mut bench = Bench::new(policy, WEBHOOK);
     bench.observe(&failed("/a"), 1);
@@ -417,7 +418,7 @@ fn r21_again_for_what_is_over() {
 }
 
 #[test]
-fn r22_again_hours_later() {
+fn again_hours_later() {
     let mut bench = Bench::new(at_three(Kind::Failed), BOT);
     let key = failed("/a");
     bench.observe(&key, 3);
@@ -430,7 +431,7 @@ fn r22_again_hours_later() {
 }
 
 #[test]
-fn r24_silences_over_of_a_fallback_never_leave() {
+fn silences_over_of_a_fallback_never_leave() {
     let mut bench = Bench::new(IncidentPolicy::default(), &[POSTS, FALLBACK]);
     bench.handle(Input::Standby { destination: 1, stands_by: false });
     bench.silence(Matcher::all(), MINUTE);
@@ -446,7 +447,7 @@ fn r24_silences_over_of_a_fallback_never_leave() {
 }
 
 #[test]
-fn r25_a_roll_ups_worst_is_of_an_earlier_round() {
+fn a_roll_ups_worst_is_of_an_earlier_round() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     let keys: Vec<Key> = (0..4).map(|n| slow(&format!("/s{n}"))).collect();
     bench.observe_all(&keys);
@@ -463,7 +464,7 @@ fn r25_a_roll_ups_worst_is_of_an_earlier_round() {
 
 /// A mention that rests falls due without anything else happening.
 #[test]
-fn r27_no_wake_for_a_mention() {
+fn no_wake_for_a_mention() {
     let rule = MentionRule::new(Mention::here());
     let policy = IncidentPolicy { mentions: vec![rule], ..IncidentPolicy::default() }
         .close_after(2 * HOUR)
@@ -484,7 +485,7 @@ fn r27_no_wake_for_a_mention() {
 
 /// Two hung: the slow ones are counted once as others and once as failures.
 #[test]
-fn r28_share_counts_a_moved_request_twice() {
+fn share_counts_a_moved_request_twice() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     bench.observe(&failed("/a"), 1);
     bench.observe(&failed("/a"), 10);
@@ -503,7 +504,7 @@ fn r28_share_counts_a_moved_request_twice() {
 
 /// Stop with a bot whose holding message and unknown incidents.
 #[test]
-fn r29_stop_while_the_budget_holds() {
+fn stop_while_the_budget_holds() {
     for roles in [WEBHOOK, BOT] {
         let mut bench = Bench::new(IncidentPolicy::default(), roles);
         let keys: Vec<Key> =
@@ -520,7 +521,7 @@ fn r29_stop_while_the_budget_holds() {
 
 /// Without notice: a fallback that spoke before has to say that it is green.
 #[test]
-fn r31_a_fallback_that_stands_by_again_leaves_its_message_red() {
+fn a_fallback_that_stands_by_again_leaves_its_message_red() {
     let mut bench =
         Bench::new(IncidentPolicy::default(), &[EDITS, Role { is_fallback: true, ..EDITS }]);
     bench.handle(Input::Standby { destination: 1, stands_by: false });
@@ -538,7 +539,7 @@ fn r31_a_fallback_that_stands_by_again_leaves_its_message_red() {
 
 /// A roll-up whose members had waited longer each time forgets so.
 #[test]
-fn r33_a_roll_up_forgets_the_decay() {
+fn a_roll_up_forgets_the_decay() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     let keys = routes(4);
     for key in &keys[..3] {
@@ -559,7 +560,7 @@ fn r33_a_roll_up_forgets_the_decay() {
 
 /// Several hosted by one that is over: after let_one_go.
 #[test]
-fn r34_reopened_roll_up_with_fresh_members_counts_their_past() {
+fn reopened_roll_up_with_fresh_members_counts_their_past() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     let keys = routes(8);
     bench.observe_all(&keys[..4]);
@@ -573,7 +574,7 @@ fn r34_reopened_roll_up_with_fresh_members_counts_their_past() {
 }
 
 #[test]
-fn r35_a_roll_up_that_comes_back_for_others_hides_those_that_began_before() {
+fn a_roll_up_that_comes_back_for_others_hides_those_that_began_before() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     let keys = routes(8);
     bench.observe_all(&keys[..4]);
@@ -590,7 +591,7 @@ fn r35_a_roll_up_that_comes_back_for_others_hides_those_that_began_before() {
 }
 
 #[test]
-fn r37_age_of_what_began_within_a_gap() {
+fn age_of_what_began_within_a_gap() {
     let mut bench = Bench::new(IncidentPolicy::default(), BOT);
     let key = slow("/a");
     bench.observe(&key, 1);
@@ -629,7 +630,7 @@ fn in_order(bench: &mut Bench) -> Vec<Said> {
 }
 
 #[test]
-fn r39_again_is_swallowed_by_the_edit_that_stands_in_for_it() {
+fn again_is_swallowed_by_the_edit_that_stands_in_for_it() {
     let policy = IncidentPolicy::default().roll_up_at(0).budget(4, 2);
     let mut bench = Bench::new(policy, BOT);
     let key = failed("/a");
@@ -647,7 +648,7 @@ fn r39_again_is_swallowed_by_the_edit_that_stands_in_for_it() {
 }
 
 #[test]
-fn r40_the_joined_edits_eat_the_roll_up() {
+fn the_joined_edits_eat_the_roll_up() {
     let policy = IncidentPolicy::default().roll_up_open_within(SECOND).budget(5, 5);
     let mut bench = Bench::new(policy, BOT);
     let keys = routes(4);
@@ -668,7 +669,7 @@ fn r40_the_joined_edits_eat_the_roll_up() {
 }
 
 #[test]
-fn r41_the_count_of_a_roll_up_of_returned_ones() {
+fn the_count_of_a_roll_up_of_returned_ones() {
     let policy = IncidentPolicy::default().roll_up_open_within(SECOND);
     let mut bench = Bench::new(policy, BOT);
     let keys = routes(4);

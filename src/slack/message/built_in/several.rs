@@ -59,7 +59,7 @@ pub(super) fn roll_up(view: &IncidentView, op: Op<'_>) -> SlackMessage {
 pub(super) fn common(view: &IncidentView, message: SlackMessage) -> SlackMessage {
     match view.common_reason() {
         Some((text, with, of)) if with < of || text.len() > HEADLINE_REASON => {
-            message.paragraph(Line::new().code(text).text(format!(" in {with} of {of}")))
+            message.paragraph(Line::new().code(text).text(format!(" in {with} of {of} routes")))
         }
         _ => message,
     }
@@ -90,6 +90,10 @@ pub(super) fn trouble(kind: Kind) -> &'static str {
 /// One line for each incident, the worst ones by name; the ones that are over
 /// by their number, unless all are.
 pub(super) fn rows(view: &IncidentView, mut message: SlackMessage, most: usize) -> SlackMessage {
+    // The headline names the only one.
+    if view.routes().is_some_and(|(all, _)| all == 1) {
+        return message;
+    }
     let quiet = view.rows().iter().filter(|row| !row.is_active()).count();
     let all_quiet = quiet == view.rows().len();
     let named: Vec<&ViewRow> =
