@@ -57,7 +57,7 @@ fn ten_times_as_many_is_seen_after_five_minutes() {
     let told = visible(&bench.go_on(&key, 10, SECOND, 1500));
     assert_eq!(
         told,
-        [(300, "broadcast Progress 3001".to_owned()), (1000, "broadcast Progress 10001".into())]
+        [(300, "broadcast Grown 3001".to_owned()), (1000, "broadcast Grown 10001".into())]
     );
 }
 
@@ -86,7 +86,7 @@ fn what_may_be_over_is_not_said_to_go_on() {
     // Neither that it grew nor that it still goes on, until it does.
     assert_eq!(visible(&bench.go_on(&key, 0, SECOND, 5400)), []);
     bench.observe(&key, 1);
-    assert_eq!(bench.briefs()[0], "broadcast Progress 52");
+    assert_eq!(bench.briefs()[0], "broadcast Grown 52");
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn a_destination_that_edits_and_does_not_reply_posts_anew_instead() {
     let told = bench.go_on(&key, 10, SECOND, 301);
     let seen: Vec<_> = told.iter().filter(|(_, said)| said.is_visible()).collect();
     assert_eq!(seen.len(), 1);
-    assert_eq!(seen[0].1.brief(), "post Progress 3001");
+    assert_eq!(seen[0].1.brief(), "post Grown 3001");
 }
 
 #[test]
@@ -283,7 +283,7 @@ fn broadcast_never_stays_in_the_thread_and_always_tells_each_end() {
     bench.observe(&key, 1);
     bench.deliver();
     let told = bench.go_on(&key, 10, SECOND, 301);
-    assert!(told.iter().any(|(_, said)| said.brief() == "reply Progress 3001"), "{told:#?}");
+    assert!(told.iter().any(|(_, said)| said.brief() == "reply Grown 3001"), "{told:#?}");
     let mut bench = Bench::new(policy().broadcast(Broadcast::Always), BOT);
     bench.observe(&key, 1);
     bench.deliver();
