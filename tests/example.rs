@@ -144,7 +144,7 @@ async fn a_process_that_did_not_run_for_a_while_says_so_once() {
     tokio::time::sleep(Duration::from_millis(7_500)).await;
     server.signal("-CONT");
     let says_so = |message: &Message| {
-        message.lines().iter().any(|line| line.starts_with("This process did not run for "))
+        message.lines().iter().any(|line| line.starts_with("Alerting was paused for "))
     };
     assert!(curl(server.address, "GET", "/fail").starts_with("HTTP/1.1 500 "));
     inbox.wait_for(says_so, SOON).await.unwrap();

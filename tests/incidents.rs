@@ -179,7 +179,7 @@ async fn routes_that_fail_together_are_one_message() {
         assert_eq!(parents(&inbox).len(), 4);
         if rolled.via() == slack_inbox::Via::Api {
             for path in ["/a", "/b", "/c"] {
-                let part = format!("500 GET {path} · part of: routes failing");
+                let part = format!("500 GET {path} · part of: several routes failing");
                 until(&inbox, |message| message.text().contains(&part)).await;
             }
             until(&inbox, |message| message.text().contains("6 routes failing · 7 ")).await;

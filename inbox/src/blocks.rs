@@ -181,7 +181,12 @@ impl Check<'_> {
                 "channel" => "channel_id",
                 "broadcast" => "range",
                 "color" => "value",
-                "date" => continue,
+                "date" => {
+                    if !leaf["timestamp"].is_i64() {
+                        self.fault(&format!("{below}/timestamp"), "must be an integer");
+                    }
+                    "format"
+                }
                 other => {
                     self.fault(&below, &format!("unsupported type: {other}"));
                     continue;
@@ -238,6 +243,7 @@ mod tests {
             json!({ "type": "section", "fields": vec![text("mrkdwn", 2000); 10] }),
             json!({ "type": "context", "elements": vec![text("mrkdwn", 3000); 10] }),
             rich(json!({ "type": "text", "text": "a", "style": { "code": true } })),
+            rich(json!({ "type": "date", "timestamp": 1_765_000_000, "format": "{time}" })),
             button("url", 3000),
             button("value", 2000),
             button("action_id", 255),
@@ -263,6 +269,8 @@ mod tests {
             rich(json!({ "type": "text", "text": "" })),
             rich(json!({ "type": "text", "text": "a", "style": "code" })),
             rich(json!({ "type": "mention" })),
+            rich(json!({ "type": "date", "timestamp": "1765000000", "format": "{time}" })),
+            rich(json!({ "type": "date", "timestamp": 1_765_000_000 })),
             json!({ "type": "rich_text", "elements": [] }),
             json!({ "type": "rich_text", "elements": [
                 { "type": "rich_text_section", "elements": [] }] }),
