@@ -102,7 +102,7 @@ impl Engine {
         }
         let since = self.last_seen(incident).wall;
         let mut endpoints: Vec<(Endpoint, u64, u64)> = Vec::new();
-        for one in self.counted_now(incident) {
+        for one in self.counted(incident) {
             let Some(endpoint) = Endpoint::of(&one.key) else {
                 return Some(Ending::Unseen { since });
             };

@@ -57,15 +57,6 @@ impl Engine {
         }
     }
 
-    /// Those of them that are of this round: what did not come back with the
-    /// others counts no more.
-    pub(super) fn counted_now<'a>(&'a self, incident: &'a Incident) -> Vec<&'a Incident> {
-        let began = incident.round.began.mono;
-        let mut counted = self.counted(incident);
-        counted.retain(|one| one.round.began.mono >= began);
-        counted
-    }
-
     /// The milder ones that joined a failure.
     pub(super) fn guests<'a>(&'a self, incident: &'a Incident) -> Vec<&'a Incident> {
         let counted = self.counted(incident);
@@ -93,7 +84,7 @@ impl Engine {
         let own = |one: &Incident| one.counts.total.saturating_sub(one.round.before);
         match incident.key {
             Key::RollUp { .. } => {
-                let routes = self.counted_now(incident);
+                let routes = self.counted(incident);
                 own(incident) + routes.into_iter().map(own).sum::<u64>()
             }
             _ => own(incident),

@@ -164,7 +164,7 @@ impl Engine {
     /// A reason that most of its routes have in common: with how many, of how
     /// many.
     pub(super) fn common_reason(&self, roll_up: &Incident) -> Option<(String, usize, usize)> {
-        let members = self.counted_now(roll_up);
+        let members = self.counted(roll_up);
         let mut counted: Vec<(&str, usize)> = Vec::new();
         for reason in members.iter().filter_map(|one| reason(one)) {
             match counted.iter_mut().find(|(known, _)| *known == reason) {

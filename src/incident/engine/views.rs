@@ -196,8 +196,7 @@ impl Engine {
         if let Key::RollUp { .. } = incident.key {
             view.routes = self.routes_if_several(incident, now);
             view.common = self.common_reason(incident);
-            // What did not come back with the others is not listed again.
-            let mut listed: Vec<&Incident> = self.counted_now(incident);
+            let mut listed = counted.clone();
             listed.retain(|one| self.round_total(one) > 0);
             listed
                 .sort_by_key(|one| std::cmp::Reverse((self.is_active(one, now), one.counts.total)));
@@ -238,7 +237,7 @@ impl Engine {
         let counted = self.counted(incident);
         let (mut own, mut all) = (0, 0);
         let mut seen: Vec<(Endpoint, u64)> = Vec::new();
-        for one in self.counted_now(incident) {
+        for one in &counted {
             let endpoint = Endpoint::of(&one.key)?;
             let nearby = &one.nearby;
             own += nearby.own;
