@@ -53,6 +53,13 @@ pub(super) struct Asked {
     pub(super) weight: Option<Weight>,
 }
 
+impl Asked {
+    /// An edit, which takes nothing of the budget.
+    pub(super) fn edit(now: Instant) -> Self {
+        Asked { since: now, is_visible: false, weight: None }
+    }
+}
+
 /// What was said already.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Told {

@@ -140,7 +140,7 @@ impl Engine {
     ) {
         let telling = self.incidents.get_mut(&id).and_then(|i| i.tellings.get_mut(destination));
         let Some(telling) = telling else { return };
-        let asked = asked.unwrap_or(Asked { since: now, is_visible: false, weight: None });
+        let asked = asked.unwrap_or(Asked::edit(now));
         telling.asked = Some(asked);
         self.actions.push_back(Action { destination, subject: Subject::Incident(id), urgency });
     }
@@ -209,7 +209,7 @@ impl Engine {
                 self.wake_at(at);
                 return;
             }
-            Asked { since: now, is_visible: false, weight: None }
+            Asked::edit(now)
         } else {
             let again = holding.last.map(|last| later(last, window)).filter(|at| *at > now);
             let free = place.budget.free_at(now, Weight::Holding);

@@ -57,7 +57,7 @@ impl Engine {
         }
         let at_once = |what| Some(Due { at: now, what });
         let held = self.held_of(incident, destination);
-        let wanted = telling.catches_up || self.is_wanted(incident, destination);
+        let wanted = self.is_due_at_once(incident, destination, telling);
         if !telling.is_known {
             // After a refusal it keeps the pace of the series.
             let refused = telling.last_message;
@@ -115,13 +115,11 @@ impl Engine {
             return Some(Due { at: now, what: What::Settled });
         }
         let last = telling.last_message?;
-        let wanted = telling.catches_up || self.is_wanted(incident, destination);
+        let wanted = self.is_due_at_once(incident, destination, telling);
         // Some of what ran has ended, and that has not been told.
         let turned = runs < ran && self.round_total(incident) > 0;
         if self.held_of(incident, destination) == 0 && !turned {
-            let after = self.policy.reminder_after(telling.reminders);
-            let at = self.late(destination, later(last, after), after);
-            return (runs > 0).then_some(Due { at, what: What::Reminder });
+            return (runs > 0).then(|| self.reminder(destination, telling, last));
         }
         let at = self.step_after(destination, last, telling.step);
         if !wanted && self.is_left_to_the_end(incident, at) {
@@ -148,10 +146,24 @@ impl Engine {
         let grown = decade(self.round_total(incident)) > telling.told.decade;
         let grown =
             grown.then(|| Due { at: later(last, self.policy.escalate_every), what: What::Grown });
-        let after = self.policy.reminder_after(telling.reminders);
-        let reminder = self.late(destination, later(last, after), after);
-        let reminder = Due { at: reminder, what: What::Reminder };
+        let reminder = self.reminder(destination, telling, last);
         grown.into_iter().chain([reminder]).min_by_key(|due| due.at)
+    }
+
+    /// That it still goes on, some time after `last`.
+    fn reminder(&self, destination: DestinationIndex, telling: &Telling, last: Instant) -> Due {
+        let after = self.policy.reminder_after(telling.reminders);
+        Due { at: self.late(destination, later(last, after), after), what: What::Reminder }
+    }
+
+    /// Whether its state is told without keeping to the series.
+    fn is_due_at_once(
+        &self,
+        incident: &Incident,
+        destination: DestinationIndex,
+        telling: &Telling,
+    ) -> bool {
+        telling.catches_up || self.is_wanted(incident, destination)
     }
 
     /// Whether it has been quiet before a digest would be due, and its end,
@@ -197,7 +209,7 @@ impl Engine {
             return (!telling.told.joined).then_some(now);
         }
         let changed = incident.version != telling.shown.version;
-        let wanted = telling.catches_up || self.is_wanted(incident, destination);
+        let wanted = self.is_due_at_once(incident, destination, telling);
         // What ran has ended, or the other way round.
         let turned = (telling.told.hanging > 0) != (self.hanging_of(incident).count > 0);
         if changed && (incident.is_over() || telling.shown.is_end || wanted || turned) {

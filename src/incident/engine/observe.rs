@@ -110,37 +110,38 @@ impl Engine {
     fn count_nearby(&mut self, key: &Key, count: u64) {
         let Some(endpoint) = Endpoint::of(key) else { return };
         let failed = matches!(key.kind(), Kind::Failed | Kind::BodyFailed | Kind::Panicked);
-        for incident in self.incidents.values_mut().filter(|i| i.phase == Phase::Open) {
-            if incident.key != *key && Endpoint::of(&incident.key).as_ref() == Some(&endpoint) {
-                incident.nearby.others += count;
-                incident.nearby.others_since += count;
-                incident.nearby.failed_since += if failed { count } else { 0 };
-            }
+        for incident in self.open_on(&endpoint).filter(|incident| incident.key != *key) {
+            incident.nearby.others += count;
+            incident.nearby.others_since += count;
+            incident.nearby.failed_since += if failed { count } else { 0 };
         }
     }
 
     /// Requests that were told under `key` are told under a worse one now.
     pub(super) fn forget_nearby(&mut self, key: &Key, count: u64) {
         let Some(endpoint) = Endpoint::of(key) else { return };
-        for incident in self.incidents.values_mut().filter(|i| i.phase == Phase::Open) {
-            if incident.key != *key && Endpoint::of(&incident.key).as_ref() == Some(&endpoint) {
-                let nearby = &mut incident.nearby;
-                nearby.others = nearby.others.saturating_sub(count);
-                nearby.others_since = nearby.others_since.saturating_sub(count);
-            }
+        for incident in self.open_on(&endpoint).filter(|incident| incident.key != *key) {
+            let nearby = &mut incident.nearby;
+            nearby.others = nearby.others.saturating_sub(count);
+            nearby.others_since = nearby.others_since.saturating_sub(count);
         }
     }
 
     /// Requests went well.
     pub(super) fn succeeded(&mut self, counts: &[(Endpoint, u64)]) {
         for (endpoint, count) in counts {
-            for incident in self.incidents.values_mut().filter(|i| i.phase == Phase::Open) {
-                if Endpoint::of(&incident.key).as_ref() == Some(endpoint) {
-                    incident.nearby.fine += count;
-                    incident.nearby.fine_since += count;
-                }
+            for incident in self.open_on(endpoint) {
+                incident.nearby.fine += count;
+                incident.nearby.fine_since += count;
             }
         }
+    }
+
+    /// The open incidents on an endpoint.
+    fn open_on<'a>(&'a mut self, endpoint: &'a Endpoint) -> impl Iterator<Item = &'a mut Incident> {
+        self.incidents.values_mut().filter(move |incident| {
+            incident.phase == Phase::Open && Endpoint::of(&incident.key).as_ref() == Some(endpoint)
+        })
     }
 
     /// Requests that were told as hung and still run; of all others none do.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::observation::{Counts, Endpoint, Key, Kind, Samples, Time};
 
-use super::super::incident::{Incident, Phase};
+use super::super::incident::Incident;
 use super::super::telling::{Shown, Telling, Told};
 use super::cadence::{What, decade};
 use super::{
@@ -305,9 +305,7 @@ impl Engine {
 
 fn moment_of(what: What, incident: &Incident) -> Moment {
     match what {
-        What::First | What::Anew if incident.phase != Phase::Open && incident.is_over() => {
-            Moment::Ended
-        }
+        What::First | What::Anew if incident.is_over() => Moment::Ended,
         What::First | What::Each => Moment::First,
         What::Again => Moment::Again,
         What::Reminder => Moment::Reminder,
