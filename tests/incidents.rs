@@ -2,21 +2,12 @@
 
 mod common;
 
-use std::convert::Infallible;
-use std::future::ready;
 use std::time::{Duration, Instant};
 
-use common::{SOON, check_law, get, response};
-use http::{Request, Response};
-use http_body_util::Empty;
+use common::slack::{self, answer, start};
+use common::{SOON, check_law};
 use slack_inbox::{Fault, Inbox, Message};
-use tower::{Layer, ServiceExt, service_fn};
-use tower_slack_alert::{
-    AlertConfig, AlertConfigBuilder, AlertHandle, Destination, IncidentPolicy, Kind, Matcher,
-    Mention, SlackAlertLayer,
-};
-
-type Answer = Result<Response<Empty<&'static [u8]>>, Infallible>;
+use tower_slack_alert::{AlertConfigBuilder, Destination, IncidentPolicy, Kind, Matcher, Mention};
 
 const MILLIS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -36,32 +27,11 @@ fn quick() -> IncidentPolicy {
 }
 
 fn bot(inbox: &Inbox) -> AlertConfigBuilder {
-    let destination = Destination::bot("xoxb-local", "alerts").api_url(inbox.api_url());
-    AlertConfig::builder(destination)
-        .service("shop-api")
-        .environment("production")
-        .request_timeout(MILLIS(500))
-        .policy(quick())
+    slack::bot(inbox).policy(quick())
 }
 
 fn webhook(inbox: &Inbox) -> AlertConfigBuilder {
-    AlertConfig::webhook(inbox.webhook_url())
-        .service("shop-api")
-        .environment("production")
-        .request_timeout(MILLIS(500))
-        .policy(quick())
-}
-
-fn start(config: AlertConfigBuilder) -> (SlackAlertLayer, AlertHandle) {
-    let layer = SlackAlertLayer::new(config.build().unwrap());
-    let handle = layer.handle();
-    (layer, handle)
-}
-
-async fn answer(layer: &SlackAlertLayer, path: &str, status: u16) {
-    let service = layer
-        .layer(service_fn(move |_: Request<()>| ready(Answer::Ok(response(status, Empty::new())))));
-    drop(service.oneshot(get(path)).await.unwrap());
+    slack::webhook(inbox).policy(quick())
 }
 
 async fn until(inbox: &Inbox, what: impl Fn(&Message) -> bool) -> Message {

@@ -2,56 +2,25 @@
 
 mod common;
 
-use std::convert::Infallible;
 use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use common::slack::{Answer, answer, bot, start, webhook};
 use common::{SOON, check_law, get, response};
-use http::{Request, Response};
+use http::Request;
 use http_body_util::Empty;
 use slack_inbox::{Fault, Inbox, Via, busiest};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_slack_alert::{
-    AlertConfig, AlertConfigBuilder, AlertHandle, BoxFuture, Clock, Delivery, DeliveryError,
-    Destination, DestinationState, DropReason, IncidentPolicy, IncidentView, Line, Receipt,
-    SlackAlertLayer, SlackMessage, Transport,
+    AlertConfig, BoxFuture, Clock, Delivery, DeliveryError, Destination, DestinationState,
+    DropReason, IncidentPolicy, IncidentView, Line, Receipt, SlackMessage, Transport,
 };
-
-type Answer = Result<Response<Empty<&'static [u8]>>, Infallible>;
-
-fn webhook(inbox: &Inbox) -> AlertConfigBuilder {
-    AlertConfig::webhook(inbox.webhook_url())
-        .service("shop-api")
-        .environment("production")
-        .request_timeout(Duration::from_millis(500))
-}
-
-fn bot(inbox: &Inbox) -> AlertConfigBuilder {
-    let destination = Destination::bot("xoxb-local", "alerts").api_url(inbox.api_url());
-    AlertConfig::builder(destination)
-        .service("shop-api")
-        .environment("production")
-        .request_timeout(Duration::from_millis(500))
-}
 
 /// Tells more after these steps, so that tests need not wait for minutes.
 fn quick() -> IncidentPolicy {
     let step = Duration::from_millis(300);
     IncidentPolicy::new().digests([step]).close_after(Duration::from_secs(60))
-}
-
-fn start(config: AlertConfigBuilder) -> (SlackAlertLayer, AlertHandle) {
-    let layer = SlackAlertLayer::new(config.build().unwrap());
-    let handle = layer.handle();
-    (layer, handle)
-}
-
-/// One request that is answered with this status.
-async fn answer(layer: &SlackAlertLayer, path: &str, status: u16) {
-    let service = layer
-        .layer(service_fn(move |_: Request<()>| ready(Answer::Ok(response(status, Empty::new())))));
-    service.oneshot(get(path)).await.unwrap();
 }
 
 #[tokio::test]

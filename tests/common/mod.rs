@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod server;
+pub(crate) mod slack;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
