@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use tower_layer::Layer;
 
+use crate::capture::panic_hook;
 use crate::config::{AlertConfig, Disabled};
-use crate::handoff::Handoff;
+use crate::handoff::{Handoff, Outside};
 use crate::service::{HungWatch, Recorder, SlackAlert};
 use crate::worker::{AlertHandle, ChannelSetup, Control, Setup, start};
 
@@ -51,11 +52,22 @@ impl SlackAlertLayer {
         let handoff = Arc::new(Handoff::new(config.clock));
         let rules = Arc::new(config.rules);
         let watch = HungWatch::new(Arc::clone(&rules), Arc::clone(&handoff));
+        if let Some(backtrace) = config.panic_hook {
+            panic_hook::install(backtrace);
+        }
+        let outside = Outside {
+            handoff: Arc::clone(&handoff),
+            error_logs: rules.error_logs,
+            background_panics: rules.background_panics,
+        };
         let control: Arc<Control> = start(Setup {
             handoff: Arc::clone(&handoff),
             policy: config.policy,
             identity: config.identity,
             http: config.http,
+            links: config.links,
+            gauges: config.gauges,
+            outside: Arc::new(outside),
             destinations: config.destinations,
             silences: Arc::default(),
             seed: config.seed,

@@ -131,8 +131,9 @@
 //! | `rustls-no-provider` | | HTTPS by rustls with the process's crypto provider |
 //! | `native-tls` | | HTTPS by the platform's library |
 //! | `axum` | yes | routes from `MatchedPath`, [`RequestAlert`] as an extractor |
+//! | `request-logs` | | [`RequestLogLayer`]: the logs of each request with its alert |
 //! | `test-util` | | a [`Clock`] that tests move by hand |
-//! | `full` | | `rustls`, `axum` and `test-util` |
+//! | `full` | | `rustls`, `axum`, `request-logs` and `test-util` |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -148,6 +149,7 @@
     )
 )]
 
+mod capture;
 mod config;
 mod delivery;
 mod handoff;
@@ -158,6 +160,10 @@ mod service;
 mod slack;
 mod worker;
 
+pub use capture::PanicBacktrace;
+#[cfg(feature = "request-logs")]
+#[cfg_attr(docsrs, doc(cfg(feature = "request-logs")))]
+pub use capture::RequestLogLayer;
 pub use config::{
     AlertConfig, AlertConfigBuilder, ConfigError, ConfigFault, Destination, RouteConfig,
 };
@@ -171,9 +177,9 @@ pub use incident::{
 };
 pub use layer::SlackAlertLayer;
 pub use observation::{
-    Account, Clock, Counts, DropReason, Identity, Key, Kind, MethodName, Outcome, PathCapture,
-    QueryCapture, ReportedError, RequestHead, RequestInfo, Route, Rule, Sample, Samples, Site,
-    Status, Time,
+    Account, Blocked, Clock, Counts, DropReason, Identity, InFlight, Key, Kind, LogLine,
+    MethodName, Outcome, PathCapture, Polls, QueryCapture, ReportedError, RequestHead, RequestInfo,
+    Route, Rule, Sample, Samples, Site, Status, Time,
 };
 pub use service::{
     Measure, PanicPolicy, Probes, RequestAlert, ResponseBody, ResponseFuture, Scope, SlackAlert,

@@ -4,15 +4,28 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms it may import. Arrows point one way.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("observation", &[]),
     ("handoff", &["observation"]),
+    ("capture", &["observation", "handoff"]),
     ("service", &["observation", "handoff"]),
     ("incident", &["observation"]),
     ("delivery", &["observation", "incident"]),
     ("slack", &["observation", "incident", "delivery"]),
     ("worker", &["observation", "handoff", "incident", "delivery", "slack"]),
-    ("config", &["observation", "handoff", "service", "incident", "delivery", "slack", "worker"]),
+    (
+        "config",
+        &[
+            "observation",
+            "handoff",
+            "capture",
+            "service",
+            "incident",
+            "delivery",
+            "slack",
+            "worker",
+        ],
+    ),
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {

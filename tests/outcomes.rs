@@ -309,7 +309,9 @@ fn slow_watch(
     ) -> tower_slack_alert::AlertConfigBuilder,
 ) -> (Watch, Clock) {
     let clock = clock();
-    let watch = Watch::with(|config| configure(config.clock(clock.clone())));
+    // What hangs is another test's business, and would be told beside these.
+    let hung_after = Duration::from_secs(3_600);
+    let watch = Watch::with(|config| configure(config.clock(clock.clone()).hung_after(hung_after)));
     (watch, clock)
 }
 

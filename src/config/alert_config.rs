@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::capture::PanicBacktrace;
 use crate::incident::IncidentPolicy;
 use crate::observation::{Clock, Identity};
 use crate::service::Rules;
-use crate::slack::HttpSettings;
-use crate::worker::DestinationSetup;
+use crate::slack::{HttpSettings, Links};
+use crate::worker::{DestinationSetup, Gauge};
 
 use super::env;
 use super::{AlertConfigBuilder, Destination, Disabled};
@@ -36,6 +37,10 @@ pub struct AlertConfig {
     pub(crate) rules: Rules,
     pub(crate) policy: IncidentPolicy,
     pub(crate) identity: Arc<Identity>,
+    /// `None`: without a hook.
+    pub(crate) panic_hook: Option<PanicBacktrace>,
+    pub(crate) gauges: Vec<Gauge>,
+    pub(crate) links: Arc<Links>,
     pub(crate) http: HttpSettings,
     pub(crate) destinations: Vec<DestinationSetup>,
     pub(crate) clock: Clock,
@@ -95,6 +100,9 @@ impl AlertConfig {
             rules: Rules::default(),
             policy: IncidentPolicy::default(),
             identity: Arc::default(),
+            panic_hook: None,
+            gauges: Vec::new(),
+            links: Arc::default(),
             http: HttpSettings::default(),
             destinations: Vec::new(),
             clock: Clock::default(),

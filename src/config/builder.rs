@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use http::response::Parts;
 
+use crate::capture::PanicBacktrace;
 use crate::incident::{IncidentPolicy, Mention, MentionRule, TellAfter};
 use crate::observation::{Clock, Kind, PathCapture, QueryCapture, RequestHead, RequestInfo};
 use crate::service::{Callback, Measure, PanicPolicy, Probes, Rules, Verdict};
-use crate::slack::HttpSettings;
+use crate::slack::{HttpSettings, Links};
+use crate::worker::Gauge;
 
 use super::disabled::Disabled;
 use super::{AlertConfig, ConfigError, ConfigFault, Destination, RouteConfig};
@@ -34,6 +36,13 @@ pub struct AlertConfigBuilder {
     pub(super) policy: IncidentPolicy,
     pub(super) close_after: Option<Duration>,
     pub(super) routes: Vec<(String, RouteConfig)>,
+    pub(super) panic_hook: bool,
+    pub(super) panic_backtrace: PanicBacktrace,
+    pub(super) gauges: Vec<Gauge>,
+    pub(super) links: Vec<(String, String)>,
+    pub(super) slack_links: Links,
+    /// Some link shows the trace's id.
+    pub(super) needs_trace: bool,
     pub(super) http: HttpSettings,
     pub(super) clock: Clock,
     pub(super) seed: u64,
@@ -59,6 +68,12 @@ impl AlertConfigBuilder {
             policy: IncidentPolicy::default(),
             close_after: None,
             routes: Vec::new(),
+            panic_hook: true,
+            panic_backtrace: PanicBacktrace::default(),
+            gauges: Vec::new(),
+            links: Vec::new(),
+            slack_links: Links::default(),
+            needs_trace: false,
             http: HttpSettings::default(),
             clock: Clock::default(),
             seed: fastrand::u64(..),
@@ -370,6 +385,9 @@ impl AlertConfigBuilder {
         self.check_thresholds(&mut faults);
         self.check_ignores(&mut faults);
         self.check_http(&mut faults);
+        self.take_links(&mut faults);
+        self.rules.panic_sites = self.panic_hook;
+        self.check_gauges(&mut faults);
         self.take_headers(&mut faults);
         self.take_statuses(&mut faults);
         self.take_routes(&mut faults);
@@ -391,6 +409,9 @@ impl AlertConfigBuilder {
             rules: self.rules,
             policy: self.policy,
             identity: Arc::new(identity),
+            panic_hook: self.panic_hook.then_some(self.panic_backtrace),
+            gauges: self.gauges,
+            links: Arc::new(self.slack_links),
             http: self.http,
             destinations,
             clock: self.clock,

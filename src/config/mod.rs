@@ -6,6 +6,7 @@ mod destination;
 mod disabled;
 mod env;
 mod error;
+mod reasons;
 mod route_config;
 mod validate;
 

@@ -13,6 +13,7 @@ pub struct RouteConfig {
     pub(super) rules: RouteRules,
     pub(super) tell_after: Vec<TellAfter>,
     pub(super) mentions: Vec<MentionRule>,
+    pub(super) runbook: Option<String>,
 }
 
 impl RouteConfig {
@@ -50,6 +51,14 @@ impl RouteConfig {
     #[must_use]
     pub fn hide_path(mut self) -> Self {
         self.rules.hide_path = true;
+        self
+    }
+
+    /// What to do when this route is in trouble: the first button of its
+    /// alerts.
+    #[must_use]
+    pub fn runbook(mut self, url: impl Into<String>) -> Self {
+        self.runbook = Some(url.into());
         self
     }
 

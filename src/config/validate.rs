@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::{self, HeaderName};
 
 use crate::incident::TellAfter;
-use crate::observation::{Identity, REQUEST_ID};
+use crate::observation::{Identity, REQUEST_ID, TRACE_PARENT};
 use crate::service::StatusSet;
 use crate::worker::DestinationSetup;
 
@@ -65,6 +65,7 @@ impl AlertConfigBuilder {
 
     pub(super) fn check_thresholds(&self, faults: &mut Vec<ConfigFault>) {
         check_positive("slow_after", Some(self.rules.slow_after), faults);
+        check_positive("blocked_after", Some(self.rules.blocked_after), faults);
         check_positive("cancelled_after", self.rules.cancelled_after, faults);
     }
 
@@ -97,6 +98,9 @@ impl AlertConfigBuilder {
 
     pub(super) fn take_headers(&mut self, faults: &mut Vec<ConfigFault>) {
         let mut names = vec![header::USER_AGENT, REQUEST_ID.clone()];
+        if self.needs_trace {
+            names.insert(0, TRACE_PARENT.clone());
+        }
         for name in self.extra_headers.drain(..) {
             match HeaderName::try_from(name.to_ascii_lowercase()) {
                 Err(_) => faults.push(ConfigFault::new("header", "is not a header's name")),
@@ -108,7 +112,7 @@ impl AlertConfigBuilder {
                 Ok(name) => names.push(name),
             }
         }
-        if names.len() > MAX_HEADERS {
+        if names.len() > MAX_HEADERS + usize::from(self.needs_trace) {
             faults.push(ConfigFault::new("header", "is set for more than 6 further headers"));
         }
         self.rules.headers = names.into();
@@ -123,7 +127,8 @@ impl AlertConfigBuilder {
     }
 
     pub(super) fn take_routes(&mut self, faults: &mut Vec<ConfigFault>) {
-        for (template, config) in self.routes.drain(..) {
+        for (template, config) in std::mem::take(&mut self.routes) {
+            self.take_runbook(&template, config.runbook, faults);
             let setting = |name: &str| format!("route({template:?}) {name}");
             check_positive(&setting("slow_after"), config.rules.slow_after, faults);
             check_positive(&setting("cancelled_after"), config.rules.cancelled_after, faults);

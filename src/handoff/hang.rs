@@ -1,10 +1,10 @@
 //! [`Hang`]: whether a request was told while it still ran.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 
-use crate::observation::Rule;
 use crate::observation::lock::relock;
+use crate::observation::{Endpoint, Rule};
 
 const RUNNING: u8 = 0;
 const TOLD: u8 = 1;
@@ -23,10 +23,14 @@ pub(crate) struct Hang {
 }
 
 /// As what a hung request was counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum HungAs {
     Suppressed(Rule),
-    Counted { as_other: bool },
+    Counted {
+        as_other: bool,
+        /// Not under its own route, but as blocking or being blocked by this one.
+        by: Option<Arc<Endpoint>>,
+    },
 }
 
 impl Hang {
@@ -38,14 +42,14 @@ impl Hang {
             self.state.compare_exchange(RUNNING, TOLD, Ordering::AcqRel, Ordering::Acquire);
         running.ok()?;
         *told = Some(count());
-        *told
+        told.clone()
     }
 
     /// It ended: as what it was told, if it was.
     pub(crate) fn end(&self) -> Option<HungAs> {
         let end = |state| Some(if state == TOLD { ENDING } else { ENDED });
         match self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, end) {
-            Ok(TOLD) => *relock(&self.told),
+            Ok(TOLD) => relock(&self.told).clone(),
             _ => None,
         }
     }
@@ -58,6 +62,11 @@ impl Hang {
     /// Whether it has no answer yet, and was not told.
     pub(crate) fn is_silent(&self) -> bool {
         self.state.load(Ordering::Acquire) == RUNNING
+    }
+
+    /// Whether it has no answer yet.
+    pub(crate) fn runs(&self) -> bool {
+        matches!(self.state.load(Ordering::Acquire), RUNNING | TOLD)
     }
 
     /// Whether it was told, and its end is not counted yet.
@@ -77,8 +86,8 @@ mod tests {
     #[test]
     fn told_once_and_known_at_the_end() {
         let hang = Hang::default();
-        let counted = HungAs::Counted { as_other: false };
-        assert_eq!(hang.tell(|| counted), Some(counted));
+        let counted = HungAs::Counted { as_other: false, by: None };
+        assert_eq!(hang.tell(|| counted.clone()), Some(counted.clone()));
         assert_eq!(hang.tell(|| unreachable!()), None);
         assert_eq!(hang.end(), Some(counted));
         // As long as its end is not counted, it counts as running.

@@ -1,9 +1,16 @@
 //! Written by requests, read by our thread: counts, requests in flight, and
 //! the ledger.
 
+mod blocks;
+mod current;
 mod hang;
 mod ledger;
+mod log_buffer;
 mod notes;
+mod outside;
+pub(crate) mod own_thread;
+mod panic_record;
+mod poll_meter;
 mod registry;
 mod slot;
 mod stats;
@@ -13,15 +20,21 @@ mod tally;
 mod unrouted;
 mod watch;
 
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
-use crate::observation::{Clock, RouteBudget};
+use crate::observation::{Clock, DetailRoom, RouteBudget};
 
 pub use stats::{DestinationState, DestinationStats, Stats};
 
+pub(crate) use blocks::Blocks;
+pub(crate) use current::{Current, Entered, Scoped, with_current};
 pub(crate) use hang::{Hang, HungAs};
 pub(crate) use ledger::Ledger;
 pub(crate) use notes::Notes;
+pub(crate) use outside::Outside;
+pub(crate) use panic_record::PanicRecord;
+pub(crate) use poll_meter::PollMeter;
 pub(crate) use registry::{Registry, Ticket};
 pub(crate) use slot::Slot;
 pub(crate) use successes::Successes;
@@ -39,6 +52,10 @@ pub(crate) struct Handoff {
     pub(crate) ledger: Ledger,
     pub(crate) routes: RouteBudget,
     pub(crate) unrouted: Unrouted,
+    pub(crate) details: DetailRoom,
+    pub(crate) blocks: Blocks,
+    /// Threads of the runtime that polled the first request; 0 if there is none.
+    pub(crate) workers: OnceLock<usize>,
     /// The service has begun to shut down.
     pub(crate) draining: AtomicBool,
 }
@@ -53,6 +70,9 @@ impl Handoff {
             ledger: Ledger::default(),
             routes: RouteBudget::default(),
             unrouted: Unrouted::default(),
+            details: DetailRoom::default(),
+            blocks: Blocks::default(),
+            workers: OnceLock::new(),
             draining: AtomicBool::new(false),
         }
     }

@@ -1,10 +1,13 @@
 //! [`Notes`]: what the handler and others add to a request while it runs.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
-use crate::observation::lock::relock;
-use crate::observation::{CappedText, ReportedError};
+use crate::observation::lock::{relock, try_relock};
+use crate::observation::{CappedText, Detail, DetailRoom, LogLine, ReportedError, Trace};
+
+use super::PanicRecord;
+use super::log_buffer::LogBuffer;
 
 /// More notes than this, or longer ones, are not kept.
 const MAX_NOTES: usize = 8;
@@ -22,6 +25,10 @@ pub(crate) struct Notes {
 struct Added {
     error: Option<ReportedError>,
     notes: Vec<(String, String)>,
+    logs: LogBuffer,
+    panic: Option<PanicRecord>,
+    /// The request is over: what comes now is not its own any more.
+    is_closed: bool,
 }
 
 impl Notes {
@@ -62,5 +69,53 @@ impl Notes {
 
     pub(crate) fn notes(&self) -> Vec<(String, String)> {
         relock(&self.added).notes.clone()
+    }
+
+    /// Keeps an event; gives it back if the request is over.
+    #[cfg_attr(not(feature = "request-logs"), expect(dead_code, reason = "nobody logs"))]
+    pub(crate) fn log(&self, line: LogLine) -> Result<(), LogLine> {
+        let mut added = relock(&self.added);
+        if added.is_closed {
+            return Err(line);
+        }
+        added.logs.push(line);
+        Ok(())
+    }
+
+    /// What was logged so far, the last events.
+    pub(crate) fn logs(&self) -> Vec<Arc<LogLine>> {
+        relock(&self.added).logs.lines()
+    }
+
+    /// Takes a panic down; the last one stands. Gives it back if the request
+    /// is over. Called while a thread panics, so it waits for nobody.
+    pub(crate) fn panicked(&self, record: PanicRecord) -> Result<(), PanicRecord> {
+        match try_relock(&self.added) {
+            Some(mut added) if !added.is_closed => {
+                added.panic = Some(record);
+                Ok(())
+            }
+            _ => Err(record),
+        }
+    }
+
+    /// The last panic that was taken down.
+    pub(crate) fn panic(&self) -> Option<PanicRecord> {
+        relock(&self.added).panic.clone()
+    }
+
+    /// What was logged so far, with a panic's backtrace.
+    pub(crate) fn detail(
+        &self,
+        room: &DetailRoom,
+        trace: Option<Arc<Trace>>,
+    ) -> Option<Arc<Detail>> {
+        let added = relock(&self.added);
+        room.detail(added.logs.lines(), added.logs.left_out(), trace)
+    }
+
+    /// The request is over.
+    pub(super) fn close(&self) {
+        relock(&self.added).is_closed = true;
     }
 }

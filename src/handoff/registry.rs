@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::observation::RequestInfo;
 use crate::observation::lock::relock;
@@ -10,6 +10,8 @@ use crate::observation::lock::relock;
 use super::Slot;
 use super::stripe::Striped;
 
+/// So many entries are looked at in one go.
+const SCANNED: usize = 256;
 /// Idle slots kept by each shard.
 const POOLED: usize = 1024;
 
@@ -84,31 +86,27 @@ impl Registry {
         (slot, Ticket { shard: number, entry })
     }
 
-    /// The requests that have had no answer for `age`, and when the oldest of
-    /// the younger ones began.
-    pub(crate) fn older_than(
-        &self,
-        now: Instant,
-        age: Duration,
-    ) -> (Vec<Arc<Slot>>, Option<Instant>) {
-        let (mut old, mut young) = (Vec::new(), None::<Instant>);
+    /// Looks at every request in flight, a few at a time, so that no request
+    /// waits for its shard for long.
+    pub(crate) fn scan(&self, mut look: impl FnMut(&Arc<Slot>)) {
         for shard in self.shards.iter() {
-            let shard = relock(shard);
-            for slot in shard.entries.iter().flatten().filter(|slot| slot.hang().is_silent()) {
-                let began = slot.info().started();
-                if now.saturating_duration_since(began) < age {
-                    young = Some(young.map_or(began, |young| young.min(began)));
-                } else {
-                    old.push(Arc::clone(slot));
+            let mut from = 0;
+            loop {
+                let shard = relock(shard);
+                let Some(entries) = shard.entries.get(from..) else { break };
+                if entries.is_empty() {
+                    break;
                 }
+                entries.iter().take(SCANNED).flatten().for_each(&mut look);
+                from += SCANNED;
             }
         }
-        (old, young)
     }
 
     /// Takes a request out, and lets go of what it held.
     pub(crate) fn leave(&self, place: Ticket, mut slot: Arc<Slot>) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        slot.close();
         let Some(shard) = self.shards.at(place.shard) else { return };
         let entered = {
             let mut shard = relock(shard);

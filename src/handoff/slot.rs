@@ -1,11 +1,11 @@
 //! [`Slot`]: one request in flight.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::observation::RequestInfo;
 
-use super::{Hang, Notes};
+use super::{Hang, Notes, PollMeter};
 
 /// One request in flight, as the registry, the current-request thread-local
 /// and the request's own future share it.
@@ -20,6 +20,7 @@ pub(crate) struct Slot {
     /// slot, since the slot keeps the connection's read buffer alive.
     notes: OnceLock<Arc<Notes>>,
     hang: Hang,
+    polls: PollMeter,
 }
 
 impl Slot {
@@ -30,6 +31,7 @@ impl Slot {
             parent: None,
             notes: OnceLock::new(),
             hang: Hang::default(),
+            polls: PollMeter::default(),
         }
     }
 
@@ -49,6 +51,15 @@ impl Slot {
         self.parent = None;
         self.notes = OnceLock::new();
         self.hang.clear();
+        self.polls.clear();
+    }
+
+    /// The request is over.
+    pub(super) fn close(&self) {
+        // Around it, another layer's goes on.
+        if let (None, Some(notes)) = (&self.parent, self.notes.get()) {
+            notes.close();
+        }
     }
 
     pub(crate) fn info(&self) -> &RequestInfo {
@@ -57,6 +68,15 @@ impl Slot {
 
     pub(crate) fn hang(&self) -> &Hang {
         &self.hang
+    }
+
+    pub(crate) fn polls(&self) -> &PollMeter {
+        &self.polls
+    }
+
+    /// How old the request is.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.info.started())
     }
 
     /// The notes, shared by all layers around the request.

@@ -414,24 +414,14 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::observation::{
-        MethodName, Outcome, PathCapture, QueryCapture, Reason, RouteRef, Status,
-    };
+    use crate::observation::{MethodName, Reason, RouteRef, Status};
 
     fn facts<'a>() -> Facts<'a> {
         Facts {
-            at: Instant::now(),
             took: Duration::from_millis(5),
-            outcome: Outcome::Plain,
-            info: None,
-            status: None,
             reason: Reason::Text("boom"),
-            notes: &[],
-            site: None,
-            bytes: None,
             in_flight: 1,
-            path: PathCapture::Masked,
-            query: QueryCapture::Nothing,
+            ..Facts::at(Instant::now())
         }
     }
 

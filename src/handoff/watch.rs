@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::observation::Key;
+use crate::observation::{InFlight, Key};
 
 /// What our thread looks for among the requests in flight. The request path's
 /// rules know it; our thread knows when.
@@ -16,4 +16,7 @@ pub(crate) trait Watch: Send {
     /// Those that were counted and still run: of which key, how many, and when
     /// the oldest began.
     fn running(&mut self) -> Vec<(Key, u64, Instant)>;
+
+    /// The oldest requests that have no answer yet, at most so many.
+    fn oldest(&self, now: Instant, most: usize) -> Vec<InFlight>;
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::observation::{Counts, Key, Kind, Samples, Time};
+use crate::observation::{Counts, Endpoint, Key, Kind, Sample, Samples, Time};
 
 use super::IncidentId;
 use super::telling::Telling;
@@ -13,6 +13,10 @@ use super::telling::Telling;
 pub(super) struct Incident {
     pub(super) id: IncidentId,
     pub(super) key: Key,
+    /// Where its requests went, if its key does not say so.
+    pub(super) place: Place,
+    /// The first of its key since this process started.
+    pub(super) is_new: bool,
     pub(super) counts: Counts,
     pub(super) moved_in: u64,
     pub(super) moved_out: u64,
@@ -55,6 +59,14 @@ pub(super) enum Phase {
     },
     /// It is over for good, and some destination could not be told yet.
     Over,
+}
+
+/// Where requests went, as far as their samples tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Unknown,
+    One(Endpoint),
+    Several,
 }
 
 /// Which time round it is.
@@ -111,6 +123,8 @@ impl Incident {
             id,
             worst: key.kind(),
             key,
+            place: Place::Unknown,
+            is_new: false,
             counts: Counts::default(),
             moved_in: 0,
             moved_out: 0,
@@ -128,6 +142,31 @@ impl Incident {
             version: 1,
             tellings: vec![Telling::default(); tellings],
         }
+    }
+
+    /// The endpoint of all of its requests, if there is one.
+    pub(super) fn endpoint(&self) -> Option<Endpoint> {
+        Endpoint::of(&self.key).or(match &self.place {
+            Place::One(endpoint) => Some(endpoint.clone()),
+            Place::Unknown | Place::Several => None,
+        })
+    }
+
+    /// Takes in samples, and where their requests went.
+    /// Whether that changed.
+    pub(super) fn take_samples(&mut self, later: &Samples, pick: u64) -> bool {
+        let before = self.endpoint();
+        for endpoint in
+            [later.first(), later.last()].into_iter().flatten().filter_map(Sample::endpoint)
+        {
+            match &self.place {
+                Place::Unknown => self.place = Place::One(endpoint.clone()),
+                Place::One(known) if known != endpoint => self.place = Place::Several,
+                Place::One(_) | Place::Several => {}
+            }
+        }
+        self.samples.merge(later, pick);
+        before != self.endpoint()
     }
 
     /// Whether it is over.

@@ -89,6 +89,8 @@ pub(crate) enum Subject {
     SilenceOver(u64),
     /// One incident.
     Incident(IncidentId),
+    /// What has no room in an incident's message.
+    Details(IncidentId),
 }
 
 /// What a rendered message carries: once it is sent, this is told.
@@ -132,6 +134,8 @@ pub(crate) enum Urgency {
     First,
     /// More about one that is known.
     Progress,
+    /// What goes below a message.
+    Beside,
 }
 
 /// How a message is placed.

@@ -26,6 +26,8 @@ pub enum Moment {
     Holding,
     /// Nothing could be delivered for a while; this says for how long.
     Outage,
+    /// What has no room in its message: a reply below it.
+    Details,
     /// A silence is over; this says what it held.
     SilenceOver,
     /// The process stops watching it.
@@ -51,7 +53,7 @@ pub enum Ending {
         since: SystemTime,
     },
     /// It has not been observed since then; whether it could have been is not
-    /// known, as for a panic, which belongs to no route.
+    /// known, as for a panic on several routes.
     Unseen {
         /// When it was last observed.
         since: SystemTime,

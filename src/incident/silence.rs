@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::observation::{Key, Kind, Time};
+use crate::observation::{Key, Kind, Route, Time};
 
 /// Which observations a silence covers: all, or those of a kind, on a route.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,12 +34,13 @@ impl Matcher {
         self
     }
 
-    pub(crate) fn covers(&self, key: &Key) -> bool {
+    /// Whether it covers observations of `key` on `route`.
+    pub(crate) fn covers(&self, key: &Key, route: Option<&Route>) -> bool {
         self.kind.is_none_or(|kind| kind == key.kind())
             && self
                 .route
                 .as_deref()
-                .is_none_or(|wanted| key.route().is_some_and(|route| route.as_str() == wanted))
+                .is_none_or(|wanted| route.is_some_and(|route| route.as_str() == wanted))
     }
 
     pub(crate) fn kind_and_route(&self) -> (Option<Kind>, Option<&str>) {

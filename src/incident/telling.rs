@@ -32,6 +32,17 @@ pub(super) struct Telling {
     pub(super) last_message: Option<Instant>,
     pub(super) last_visible: Option<Instant>,
     pub(super) told: Told,
+    pub(super) details: Details,
+}
+
+/// Whether there is more to say below its message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Details {
+    #[default]
+    Nothing,
+    Due,
+    /// It is on its way.
+    Asked,
 }
 
 /// What a message in place shows.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::observation::{Counts, Identity, Key, Kind, Samples, Time};
+use crate::observation::{Counts, Identity, InFlight, Key, Kind, Samples, Time};
 
 use super::{Ending, IncidentId, Matcher, Mention, MessageRef, Moment};
 
@@ -47,6 +47,10 @@ pub struct IncidentView {
     pub(crate) more_total: u64,
     pub(crate) outage: Option<Duration>,
     pub(crate) maybe_repeat: bool,
+    pub(crate) has_thread: bool,
+    pub(crate) is_new: bool,
+    pub(crate) oldest: Vec<InFlight>,
+    pub(crate) gauges: Vec<(String, String)>,
     pub(crate) stopped: bool,
 }
 
@@ -154,6 +158,25 @@ impl IncidentView {
     #[must_use]
     pub fn lasted(&self) -> Duration {
         self.lasted
+    }
+
+    /// The oldest requests without an answer in this process, at most 5, when a
+    /// slow or hung request is told; else none.
+    #[must_use]
+    pub fn oldest(&self) -> &[InFlight] {
+        &self.oldest
+    }
+
+    /// The values of [`gauge`](crate::AlertConfigBuilder::gauge), by name, when
+    /// a slow or hung request is told; else none.
+    pub fn gauges(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.gauges.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Whether its key has not been seen before since this process started.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Milder incidents on the same route that are told here.
@@ -270,6 +293,11 @@ impl IncidentView {
     /// How long the process had been watched at an earlier moment.
     pub(crate) fn uptime_at(&self, at: Instant) -> Duration {
         at.saturating_duration_since(self.started)
+    }
+
+    /// The wall clock at an earlier moment.
+    pub(crate) fn wall_at(&self, at: Instant) -> SystemTime {
+        self.now.wall_at(at)
     }
 
     /// The incidents of a message about several, worst first.

@@ -1,6 +1,6 @@
 //! [`Endpoint`]: a method on a route, where requests are compared.
 
-use super::{Key, MethodName, Route};
+use super::{Key, KeyRef, MethodName, Route};
 
 /// A method on a route: where the requests that go well are counted next to
 /// those that don't.
@@ -11,6 +11,11 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
+    /// The key of requests that this one kept waiting.
+    pub(crate) fn blocked(&self) -> KeyRef<'_> {
+        KeyRef::Blocked { method: self.method, route: (&self.route).into() }
+    }
+
     /// The endpoint that a key belongs to, if it belongs to one.
     pub(crate) fn of(key: &Key) -> Option<Self> {
         Some(Endpoint { method: key.method()?, route: key.route()?.clone() })

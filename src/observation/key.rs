@@ -41,6 +41,15 @@ pub enum Key {
         /// Where.
         site: Site,
     },
+    /// Requests that blocked the async runtime, and those that were slow only
+    /// because of that.
+    #[non_exhaustive]
+    Blocked {
+        /// The method of the one that blocked it longest when it was seen.
+        method: MethodName,
+        /// Its route.
+        route: Route,
+    },
     /// Requests cut off by the shutdown, after `AlertHandle::draining`.
     Cut,
     /// Several routes with the same trouble, told as one.
@@ -63,6 +72,7 @@ impl Key {
     pub fn kind(&self) -> Kind {
         match self {
             Key::Request { kind, .. } | Key::RollUp { kind } | Key::Other { kind } => *kind,
+            Key::Blocked { .. } => Kind::Slow,
             Key::Panic { .. } => Kind::Panicked,
             Key::Log { .. } => Kind::Logged,
             Key::Cut => Kind::Cancelled,
@@ -73,7 +83,7 @@ impl Key {
     #[must_use]
     pub fn method(&self) -> Option<MethodName> {
         match self {
-            Key::Request { method, .. } => Some(*method),
+            Key::Request { method, .. } | Key::Blocked { method, .. } => Some(*method),
             _ => None,
         }
     }
@@ -82,7 +92,7 @@ impl Key {
     #[must_use]
     pub fn route(&self) -> Option<&Route> {
         match self {
-            Key::Request { route, .. } => Some(route),
+            Key::Request { route, .. } | Key::Blocked { route, .. } => Some(route),
             _ => None,
         }
     }
@@ -124,6 +134,11 @@ impl Key {
                 part(target);
                 part(&site.to_string());
             }
+            Key::Blocked { method, route } => {
+                part("blocked");
+                part(method.as_str());
+                part(route.as_str());
+            }
             Key::Cut => part("cut"),
             Key::RollUp { .. } => part("roll-up"),
             Key::Other { .. } => part("other"),
@@ -144,6 +159,7 @@ impl fmt::Display for Key {
             }
             Key::Panic { site } => write!(f, "panicked at {site}"),
             Key::Log { target, site } => write!(f, "logged {target} at {site}"),
+            Key::Blocked { method, route } => write!(f, "runtime blocked by {method} {route}"),
             Key::Cut => f.write_str("cut by the shutdown"),
             Key::RollUp { kind } => write!(f, "{kind} on several routes"),
             Key::Other { kind } => write!(f, "{kind} elsewhere"),
@@ -157,6 +173,7 @@ pub(crate) enum KeyRef<'a> {
     Request { kind: Kind, method: MethodName, route: RouteRef<'a>, status: Option<Status> },
     Panic(&'a Site),
     Log { target: &'a str, site: &'a Site },
+    Blocked { method: MethodName, route: RouteRef<'a> },
     Cut,
     RollUp(Kind),
     Other(Kind),
@@ -167,6 +184,7 @@ impl KeyRef<'_> {
         match self {
             KeyRef::Request { kind, .. } | KeyRef::RollUp(kind) | KeyRef::Other(kind) => *kind,
             KeyRef::Panic(_) => Kind::Panicked,
+            KeyRef::Blocked { .. } => Kind::Slow,
             KeyRef::Log { .. } => Kind::Logged,
             KeyRef::Cut => Kind::Cancelled,
         }
@@ -179,6 +197,7 @@ impl KeyRef<'_> {
             }
             KeyRef::Panic(site) => Key::Panic { site: site.clone() },
             KeyRef::Log { target, site } => Key::Log { target: target.into(), site: site.clone() },
+            KeyRef::Blocked { method, route } => Key::Blocked { method, route: route.to_route() },
             KeyRef::Cut => Key::Cut,
             KeyRef::RollUp(kind) => Key::RollUp { kind },
             KeyRef::Other(kind) => Key::Other { kind },
@@ -197,6 +216,9 @@ impl<'a> From<&'a Key> for KeyRef<'a> {
             },
             Key::Panic { site } => KeyRef::Panic(site),
             Key::Log { target, site } => KeyRef::Log { target, site },
+            Key::Blocked { method, route } => {
+                KeyRef::Blocked { method: *method, route: route.into() }
+            }
             Key::Cut => KeyRef::Cut,
             Key::RollUp { kind } => KeyRef::RollUp(*kind),
             Key::Other { kind } => KeyRef::Other(*kind),
@@ -238,6 +260,7 @@ mod tests {
         for key in [
             key("/a"),
             Key::Panic { site: Site::new("a.rs", 1, Some(2)) },
+            Key::Blocked { method: MethodName::OTHER, route: Route::Known("/a".into()) },
             Key::Other { kind: Kind::Slow },
         ] {
             assert_eq!(KeyRef::from(&key).to_key(), key);

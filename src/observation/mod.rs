@@ -3,16 +3,21 @@
 //! Imports no other room of the crate.
 
 mod account;
+mod blocked;
 mod clock;
 mod counts;
+mod detail;
 mod endpoint;
 mod facts;
 mod identity;
+mod in_flight;
 mod key;
 mod kind;
 pub(crate) mod lock;
+mod log_line;
 mod method;
 mod outcome;
+mod polls;
 mod privacy;
 mod redact;
 mod reported_error;
@@ -24,16 +29,22 @@ mod site;
 pub(crate) mod spoken;
 mod status;
 mod text;
+mod thread_name;
 mod time;
+mod trace;
 
 pub use account::{Account, DropReason, Rule};
+pub use blocked::Blocked;
 pub use clock::Clock;
 pub use counts::Counts;
 pub use identity::Identity;
+pub use in_flight::InFlight;
 pub use key::Key;
 pub use kind::Kind;
+pub use log_line::LogLine;
 pub use method::MethodName;
 pub use outcome::Outcome;
+pub use polls::Polls;
 pub use privacy::{PathCapture, QueryCapture};
 pub use reported_error::ReportedError;
 pub use request_head::RequestHead;
@@ -45,14 +56,21 @@ pub use status::Status;
 pub use time::Time;
 
 pub(crate) use account::ByRule;
+pub(crate) use detail::{Detail, DetailRoom};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use facts::{Facts, Reason};
 pub(crate) use key::KeyRef;
-pub(crate) use request_info::{REQUEST_ID, is_grpc};
+#[cfg(feature = "request-logs")]
+pub(crate) use privacy::MASK;
+#[cfg(feature = "request-logs")]
+pub(crate) use redact::is_secret_name;
+pub(crate) use request_info::{REQUEST_ID, TRACE_PARENT, is_grpc};
 pub(crate) use route::{RouteBudget, RouteRef};
 pub(crate) use sample::Window;
 pub(crate) use text::{CappedText, floor_boundary};
+pub(crate) use thread_name::ThreadName;
 pub(crate) use time::later;
+pub(crate) use trace::Trace;
 
 /// Live keys; what does not fit is counted under one `other` key per kind.
 pub(crate) const MAX_KEYS: usize = 256;

@@ -198,6 +198,9 @@ impl fmt::Debug for RequestInfo {
 /// The request id's header.
 pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The header of W3C's Trace Context.
+pub(crate) static TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// Whether a message is gRPC, going by its content type; gRPC-Web is not,
 /// since its status travels inside the body.
 pub(crate) fn is_grpc(headers: &http::HeaderMap) -> bool {

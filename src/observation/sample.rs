@@ -1,22 +1,26 @@
 //! [`Sample`] and [`Samples`]: a few requests told by example.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::privacy::{MASK, mask_path, query_names};
 use super::redact::{is_secret_name, redact};
 use super::text::{CappedText, floor_boundary};
-use super::{Facts, Outcome, PathCapture, QueryCapture, Reason, Site, Status};
+use super::{
+    Blocked, Detail, Endpoint, Facts, LogLine, Outcome, PathCapture, Polls, QueryCapture, Reason,
+    Site, Status,
+};
 
 // Caps in bytes. At most 7 samples a key are alive (2 in the tally, 5 in the
 // incident), of 256 keys and one `other` for each kind; and one for each
 // incident that is over and remembered.
 const METHOD: usize = 16;
-const PATH: usize = 144;
-const QUERY: usize = 72;
-const REASON: usize = 264;
+const PATH: usize = 128;
+const QUERY: usize = 64;
+const REASON: usize = 240;
 const HEADER: usize = 80;
-const HEADERS: usize = 184;
-const NOTES: usize = 112;
+const HEADERS: usize = 192;
+const NOTES: usize = 104;
 const TEXT: usize = METHOD + PATH + QUERY + REASON + HEADERS + NOTES;
 
 const _: () = assert!(
@@ -50,7 +54,12 @@ pub struct Sample {
     notes: CappedText,
     status: Option<Status>,
     site: Option<Site>,
+    /// Boxed, since most have none.
+    endpoint: Option<Box<Endpoint>>,
     bytes: Option<u64>,
+    polls: Polls,
+    blocked: Option<Box<Blocked>>,
+    detail: Option<Arc<Detail>>,
     in_flight: usize,
 }
 
@@ -70,7 +79,11 @@ impl Sample {
             notes: CappedText::default(),
             status: None,
             site: None,
+            endpoint: None,
             bytes: None,
+            polls: Polls::default(),
+            blocked: None,
+            detail: None,
             in_flight: 0,
         }
     }
@@ -82,7 +95,13 @@ impl Sample {
         self.outcome = facts.outcome;
         self.status = facts.status;
         self.site = facts.site.cloned();
+        self.endpoint = facts
+            .endpoint
+            .map(|(method, route)| Box::new(Endpoint { method, route: route.to_route() }));
         self.bytes = facts.bytes;
+        self.polls = facts.polls.unwrap_or_default();
+        self.blocked = facts.blocked.map(Box::new);
+        self.detail = facts.detail.clone();
         self.in_flight = facts.in_flight;
         self.method.clear();
         self.path.clear();
@@ -131,6 +150,7 @@ impl Sample {
         self.headers = scrubbed_entries(&self.headers);
         self.notes = scrubbed_entries(&self.notes);
         self.query.hide_cut_word();
+        self.detail = self.detail.take().and_then(|detail| detail.scrubbed());
     }
 
     fn copy(&mut self, other: &Sample) {
@@ -147,7 +167,11 @@ impl Sample {
         self.notes.copy_from(&other.notes);
         self.status = other.status;
         self.site.clone_from(&other.site);
+        self.endpoint.clone_from(&other.endpoint);
         self.bytes = other.bytes;
+        self.polls = other.polls;
+        self.blocked.clone_from(&other.blocked);
+        self.detail.clone_from(&other.detail);
         self.in_flight = other.in_flight;
     }
 
@@ -220,6 +244,61 @@ impl Sample {
         self.site.as_ref()
     }
 
+    /// Where the request went, if its key does not say so.
+    pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
+        self.endpoint.as_deref()
+    }
+
+    /// How the request spent its time up to its head; `None` if that was not
+    /// measured.
+    #[must_use]
+    pub fn polls(&self) -> Option<&Polls> {
+        Some(&self.polls).filter(|polls| polls.count > 0)
+    }
+
+    /// That it kept an async runtime from others, or was kept by one.
+    #[must_use]
+    pub fn blocked(&self) -> Option<&Blocked> {
+        self.blocked.as_deref()
+    }
+
+    /// What was logged as an error or a warning while it ran, the last 16 at
+    /// most. Only the first and the latest sample of an incident have it.
+    pub fn logs(&self) -> impl Iterator<Item = &LogLine> {
+        self.detail.iter().flat_map(|detail| detail.logs.iter().map(|line| &**line))
+    }
+
+    /// The name of the thread that panicked, if a backtrace was taken.
+    #[must_use]
+    pub fn thread(&self) -> Option<Arc<str>> {
+        self.detail.as_ref()?.trace.as_ref()?.thread().name()
+    }
+
+    /// Whether it has more to say than fits into a message.
+    pub(crate) fn has_more(&self) -> bool {
+        self.detail.as_ref().is_some_and(|detail| {
+            detail.trace.is_some() || detail.logs.len() > Sample::LOGS_AT_ONCE
+        })
+    }
+
+    /// How many log events a message shows that has a thread for the rest.
+    pub(crate) const LOGS_AT_ONCE: usize = 3;
+
+    /// How many earlier events [`logs`](Sample::logs) leaves out.
+    #[must_use]
+    pub fn logs_left_out(&self) -> u32 {
+        self.detail.as_ref().map_or(0, |detail| detail.logs_left_out)
+    }
+
+    /// The backtrace of its panic, if one was taken: the frames of the service
+    /// itself first. The first call looks up the names, which may take a
+    /// quarter of a second.
+    #[must_use]
+    pub fn backtrace(&self) -> Option<&str> {
+        let trace = self.detail.as_ref()?.trace.as_deref()?;
+        Some(trace.text()).filter(|text| !text.is_empty())
+    }
+
     /// Bytes of the body that had been produced, where that matters.
     #[must_use]
     pub fn bytes(&self) -> Option<u64> {
@@ -283,6 +362,18 @@ impl SampleBuffer {
     fn copy(&mut self, other: &Sample) {
         self.room(other.at).copy(other);
     }
+
+    /// As [`copy`](SampleBuffer::copy), without what takes most room.
+    fn copy_briefly(&mut self, other: &Sample) {
+        self.copy(other);
+        self.forget_detail();
+    }
+
+    fn forget_detail(&mut self) {
+        if let Some(sample) = &mut self.sample {
+            sample.detail = None;
+        }
+    }
 }
 
 /// What a window of the tally keeps of one key: the last and the slowest since
@@ -320,6 +411,9 @@ impl Window {
                 Box::new(sample)
             });
             buffer.taken = false;
+            if let Some(raw) = &mut buffer.sample {
+                raw.detail = None;
+            }
             SampleBuffer { taken: sample.is_some(), sample }
         };
         let (last, slowest) = (scrubbed(&mut self.last), scrubbed(&mut self.slowest));
@@ -374,6 +468,11 @@ impl Samples {
         *self = Samples { last: std::mem::take(&mut self.last), ..Samples::default() };
     }
 
+    /// The first one's details have been told.
+    pub(crate) fn forget_first_detail(&mut self) {
+        self.first.forget_detail();
+    }
+
     /// Takes in a later window; `pick` is random and decides which of the two
     /// random samples gives way, if any.
     pub(crate) fn merge(&mut self, later: &Samples, pick: u64) {
@@ -385,14 +484,14 @@ impl Samples {
         }
         if let Some(slowest) = later.slowest.get() {
             if self.slowest.get().is_none_or(|known| known.took <= slowest.took) {
-                self.slowest.copy(slowest);
+                self.slowest.copy_briefly(slowest);
             }
         }
         if let Some(random) = later.random().next() {
             let empty = self.random.iter().position(|buffer| buffer.get().is_none());
             let at = empty.or_else(|| usize::try_from(pick % 4).ok().filter(|at| *at < 2));
             if let Some(place) = at.and_then(|at| self.random.get_mut(at)) {
-                place.copy(random);
+                place.copy_briefly(random);
             }
         }
     }

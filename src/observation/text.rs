@@ -43,6 +43,12 @@ impl CappedText {
         let _ = write!(Capped { text: self, cap }, "{value}");
     }
 
+    /// Adds what `value` displays, as long as there are at most `cap` bytes.
+    #[cfg(feature = "request-logs")]
+    pub(crate) fn push_display(&mut self, value: &dyn fmt::Display, cap: usize) {
+        let _ = write!(Capped { text: self, cap }, "{value}");
+    }
+
     /// Adds an entry of a list, its name and its value each followed by its
     /// mark, if it fits as a whole.
     pub(crate) fn push_entry(&mut self, parts: [&str; 2], marks: [char; 2], cap: usize) {

@@ -1,7 +1,7 @@
 //! [`ResponseBody`]: the body of a watched response.
 
 use std::fmt::{self, Display};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,14 +9,14 @@ use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::observation::{Kind, Outcome, Status};
+use crate::observation::{Kind, Outcome, Reason, Status};
 
 use super::Measure;
 use super::classify::{self, Nature};
 use super::panics;
 use super::recorder::Finding;
 use super::shown::{quietly, reason, shown};
-use super::watched::Watched;
+use super::watched::{Timing, Watched};
 
 pin_project! {
     /// The response body of [`SlackAlert`](crate::SlackAlert). Frames,
@@ -32,11 +32,8 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             let Some(mut watch) = this.watch.take() else { return };
-            let dropped = {
-                let _entered = watch.watched.enter();
-                catch_unwind(AssertUnwindSafe(|| this.inner.set(Inner::Empty)))
-            };
-            if let Err(payload) = dropped {
+            watch.watched.look_at_the_clock();
+            if let Err(payload) = watch.watched.run(Timing::IfLong, || this.inner.set(Inner::Empty)) {
                 watch.panicked(&payload);
                 drop(watch);
                 if !std::thread::panicking() {
@@ -95,10 +92,8 @@ where
             return Poll::Ready(None);
         };
         let Some(watch) = this.watch else { return body.poll_frame(cx) };
-        let polled = {
-            let _entered = watch.watched.enter();
-            catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(cx)))
-        };
+        watch.watched.look_at_the_clock();
+        let polled = watch.watched.run(Timing::IfLong, || body.as_mut().poll_frame(cx));
         match &polled {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(Some(Ok(frame)))) => {
@@ -225,13 +220,17 @@ impl BodyWatch {
         }
     }
 
-    fn failed(&mut self, error: &dyn Display) {
+    fn failed<E: Display + 'static>(&mut self, error: &E) {
         self.is_finished = true;
+        let chain = self.watched.recorder().rules.error_types.chain(error);
         let text = shown(error);
         self.watched.observe(&Finding {
             status: Some(self.status),
             outcome: Outcome::DuringBody,
-            reason: reason(text.as_str()),
+            reason: match &chain {
+                Some(error) => Reason::Chain(error.chain()),
+                None => reason(text.as_str()),
+            },
             bytes: Some(self.bytes),
             ..Finding::new(Kind::BodyFailed)
         });

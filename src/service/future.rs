@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -17,7 +17,7 @@ use super::classify::{self, Nature};
 use super::panics::{self, Payload};
 use super::recorder::Finding;
 use super::shown::{quietly, reason, shown};
-use super::watched::Watched;
+use super::watched::{Timing, Watched};
 use super::{Measure, PanicPolicy, ResponseBody, Verdict};
 
 pin_project! {
@@ -36,6 +36,7 @@ pin_project! {
             let this = this.project();
             let Some(mut watched) = this.watched.take() else { return };
             watched.no_longer_runs();
+            watched.look_at_the_clock();
             match drop_inside(&mut watched, this.state) {
                 Ok(()) => watched.cancelled(Outcome::Plain, None),
                 Err(payload) => {
@@ -104,11 +105,7 @@ where
         let Some(watched) = this.watched else {
             return future.poll(cx).map_ok(|response| response.map(ResponseBody::unwatched));
         };
-        let polled = {
-            let _entered = watched.enter();
-            catch_unwind(AssertUnwindSafe(|| future.poll(cx)))
-        };
-        let ended = match polled {
+        let ended = match watched.run(Timing::Exact, || future.poll(cx)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(ended)) => Ok(ended),
             Err(payload) => Err(payload),
@@ -143,8 +140,7 @@ where
 
 /// Drops the service's future; a destructor may panic.
 fn drop_inside<F>(watched: &mut Watched, mut state: Pin<&mut State<F>>) -> Result<(), Payload> {
-    let _entered = watched.enter();
-    catch_unwind(AssertUnwindSafe(|| state.set(State::Done)))
+    watched.run(Timing::IfLong, || state.set(State::Done))
 }
 
 /// Records a panic and, if that is the policy, unwinds on.
@@ -162,11 +158,18 @@ fn internal_server_error<B>() -> Response<ResponseBody<B>> {
     response
 }
 
-fn judge_error<E: Display>(error: &E, watched: &mut Watched) {
+fn judge_error<E: Display + 'static>(error: &E, watched: &mut Watched) {
+    if watched.failed_by_panic() {
+        return;
+    }
+    let chain = watched.recorder().rules.error_types.chain(error);
     let text = shown(error);
     watched.observe(&Finding {
         status: Some(Status::Error),
-        reason: reason(text.as_str()),
+        reason: match &chain {
+            Some(error) => Reason::Chain(error.chain()),
+            None => reason(text.as_str()),
+        },
         ..Finding::new(Kind::Failed)
     });
 }
@@ -193,6 +196,7 @@ fn judge_head<B: Body>(response: Response<B>, mut watched: Watched) -> Response<
     let is_over =
         nature == Nature::Complete || quietly(|| response.body().is_end_stream()).unwrap_or(false);
     let ends_late = rules.measure == Measure::EndOfBody && nature == Nature::Body && !is_over;
+    let failed = failed.filter(|_| !watched.failed_by_panic());
     if let Some((status, outcome)) = failed {
         let message = match status {
             Status::Grpc(_) => classify::grpc_message(response.headers()),
@@ -206,6 +210,8 @@ fn judge_head<B: Body>(response: Response<B>, mut watched: Watched) -> Response<
         let found =
             Finding { status: Some(status), outcome, reason: behind, ..Finding::new(Kind::Failed) };
         watched.observe(&found);
+    } else if watched.has_failed() {
+        // As the panic behind it.
     } else if watched.was_hung() || (!ends_late && watched.is_slow()) {
         let status = Some(grpc.map_or(Status::Http(code), Status::Grpc));
         watched.observe(&Finding { status, ..Finding::new(Kind::Slow) });

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::handoff::{Handoff, HungAs, Slot, Watch};
-use crate::observation::{Key, KeyRef, Kind, Outcome, Reason, RouteRef, later};
+use crate::observation::{Endpoint, InFlight, Key, KeyRef, Kind, Outcome, Reason, RouteRef, later};
 
 use super::recorder::{Capture, Finding, method_of, suppression};
 use super::rules::Rules;
 
-/// How often it looks at the most.
+/// How often it looks at the most, and while nothing is in flight.
 const LOOK_AT_MOST: Duration = Duration::from_millis(250);
+const LOOK_IDLY: Duration = Duration::from_secs(1);
 
-/// Finds requests that have no response head long after they came in.
+/// Finds requests that have no response head long after they came in, and
+/// those that have the async runtime blocked.
 pub(crate) struct HungWatch {
     rules: Arc<Rules>,
     handoff: Arc<Handoff>,
@@ -26,6 +28,21 @@ pub(crate) struct HungWatch {
 struct Told {
     slot: Arc<Slot>,
     key: Key,
+    /// Since when it is told to run.
+    since: Instant,
+}
+
+/// What one look at all requests in flight finds.
+#[derive(Default)]
+struct Look {
+    /// No answer for long, and not told.
+    old: Vec<Arc<Slot>>,
+    /// When the oldest of the younger ones began.
+    young: Option<Instant>,
+    /// Polled for long without a break, and for how long.
+    blocking: Vec<(Arc<Slot>, Duration)>,
+    /// Without an answer.
+    unanswered: usize,
 }
 
 impl HungWatch {
@@ -41,35 +58,93 @@ impl HungWatch {
         }
     }
 
+    fn scan(&self, now: Instant) -> Look {
+        let mut look = Look::default();
+        let measured = self.rules.poll_accounting;
+        self.handoff.registry.scan(|slot| {
+            let age = slot.age(now);
+            if measured {
+                let polled = slot.polls().current(age);
+                if let Some(polled) = polled.filter(|polled| *polled >= self.rules.blocked_after) {
+                    look.blocking.push((Arc::clone(slot), polled));
+                }
+            }
+            look.unanswered += usize::from(slot.hang().runs());
+            if !slot.hang().is_silent() {
+                return;
+            }
+            if age < self.floor {
+                let began = slot.info().started();
+                look.young = Some(look.young.map_or(began, |young| young.min(began)));
+            } else {
+                look.old.push(Arc::clone(slot));
+            }
+        });
+        look
+    }
+
+    /// Tells those that have the runtime blocked, several at once or all of its
+    /// threads; ends it when they have not any more.
+    fn consider_block(&mut self, look: &Look, now: Instant) {
+        let workers = self.handoff.workers.get().copied().unwrap_or(0);
+        let threads = look.blocking.len();
+        let is_blocked = threads >= 2 || (workers > 0 && threads >= workers);
+        let longest = look.blocking.iter().max_by_key(|(_, polled)| *polled);
+        let Some((longest, polled)) = longest.filter(|_| is_blocked) else {
+            self.handoff.blocks.end(now);
+            return;
+        };
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let waited = number(look.unanswered.saturating_sub(threads));
+        let began = now.checked_sub(*polled).unwrap_or(now);
+        let by = self.handoff.blocks.go_on(began, number(threads), waited, || {
+            longest.info().with_route(&self.handoff.routes, |route| Endpoint {
+                method: method_of(longest, route),
+                route: route.to_route(),
+            })
+        });
+        for (slot, polled) in &look.blocking {
+            let since = now.checked_sub(*polled).unwrap_or(now);
+            self.tell(slot, now, since, Some(&by));
+        }
+    }
+
     /// Counts a request as hung, if it is by its route's rule; returns when it
     /// would be.
-    fn consider(&mut self, slot: Arc<Slot>, now: Instant) -> Option<Instant> {
-        let info = slot.info();
-        let (rules, handoff) = (&self.rules, &self.handoff);
-        let (key, hung_at) = info.with_route(&handoff.routes, |route| {
-            let missed = self.missed_since(info.started());
-            let at = later(info.started(), rules.hung_after(route).saturating_add(missed));
-            if now < at {
-                return (None, Some(at));
-            }
-            let key = KeyRef::Request {
-                kind: Kind::Slow,
-                method: method_of(&slot, route),
-                route,
-                status: None,
+    fn consider(&mut self, slot: &Arc<Slot>, now: Instant) -> Option<Instant> {
+        let began = slot.info().started();
+        let hung_after =
+            slot.info().with_route(&self.handoff.routes, |route| self.rules.hung_after(route));
+        let at = later(began, hung_after.saturating_add(self.missed_since(began)));
+        if now < at {
+            return Some(at);
+        }
+        // Without those who block the runtime it would not hang.
+        let behind = self.handoff.blocks.behind(began, now, hung_after);
+        let by = behind.map(|(by, _)| by);
+        self.tell(slot, now, began, by.as_ref());
+        None
+    }
+
+    /// Tells a request that still runs, unless it was told or has ended.
+    fn tell(&mut self, slot: &Arc<Slot>, now: Instant, since: Instant, by: Option<&Arc<Endpoint>>) {
+        let key = slot.info().with_route(&self.handoff.routes, |route| {
+            let method = method_of(slot, route);
+            let key = match by {
+                Some(by) => by.blocked(),
+                None => KeyRef::Request { kind: Kind::Slow, method, route, status: None },
             };
-            let told = slot.hang().tell(|| self.count(&slot, route, key, now));
-            let key = match told {
-                Some(HungAs::Counted { as_other: true }) => Some(Key::Other { kind: Kind::Slow }),
-                Some(HungAs::Counted { as_other: false }) => Some(key.to_key()),
+            match slot.hang().tell(|| self.count(slot, route, key, now, by)) {
+                Some(HungAs::Counted { as_other: true, .. }) => {
+                    Some(Key::Other { kind: Kind::Slow })
+                }
+                Some(HungAs::Counted { as_other: false, .. }) => Some(key.to_key()),
                 _ => None,
-            };
-            (key, None)
+            }
         });
         if let Some(key) = key {
-            self.told.push(Told { slot, key });
+            self.told.push(Told { slot: Arc::clone(slot), key, since });
         }
-        hung_at
     }
 
     /// For how long the process has not run since then.
@@ -79,7 +154,14 @@ impl HungWatch {
         missed.sum()
     }
 
-    fn count(&self, slot: &Slot, route: RouteRef<'_>, key: KeyRef<'_>, now: Instant) -> HungAs {
+    fn count(
+        &self,
+        slot: &Slot,
+        route: RouteRef<'_>,
+        key: KeyRef<'_>,
+        now: Instant,
+        by: Option<&Arc<Endpoint>>,
+    ) -> HungAs {
         let span = (self.since, now);
         if let Some(rule) = suppression(&self.rules, slot, route, span, Kind::Hung) {
             self.handoff.tally.suppress(rule);
@@ -90,23 +172,45 @@ impl HungWatch {
             outcome: Outcome::Plain,
             ..Finding::new(Kind::Hung)
         };
-        let capture = Capture { rules: &self.rules, handoff: &self.handoff, slot, route, now };
+        let capture = Capture {
+            rules: &self.rules,
+            handoff: &self.handoff,
+            slot,
+            route,
+            now,
+            by: by.map(|by| &**by),
+        };
         let as_other = capture.facts(&found, |facts| self.handoff.tally.record(key, facts));
-        HungAs::Counted { as_other }
+        HungAs::Counted { as_other, by: by.cloned() }
+    }
+
+    /// When to look again for those that block the runtime. A clock that is
+    /// moved by hand tells nothing of that.
+    fn next_for_blocks(&self, now: Instant) -> Option<Instant> {
+        if !self.rules.poll_accounting || !self.handoff.clock.runs_by_itself() {
+            return None;
+        }
+        let often = (self.rules.blocked_after / 2).clamp(LOOK_AT_MOST, LOOK_IDLY);
+        let idle = self.handoff.registry.in_flight() == 0;
+        Some(later(now, if idle { LOOK_IDLY } else { often }))
     }
 }
 
 impl Watch for HungWatch {
     fn look(&mut self, now: Instant) -> Instant {
-        let (old, young) = self.handoff.registry.older_than(now, self.floor);
+        let look = self.scan(now);
+        if self.rules.poll_accounting {
+            self.consider_block(&look, now);
+        }
         // One that comes in now can't hang before that.
-        let mut next = later(young.unwrap_or(now), self.floor);
-        for slot in old {
+        let mut next = later(look.young.unwrap_or(now), self.floor);
+        for slot in &look.old {
             if let Some(at) = self.consider(slot, now) {
                 next = next.min(at);
             }
         }
         // Many that came one after the other are found together.
+        let next = self.next_for_blocks(now).map_or(next, |at| at.min(next));
         next.max(later(now, LOOK_AT_MOST))
     }
 
@@ -123,12 +227,36 @@ impl Watch for HungWatch {
         self.told.retain(|told| told.slot.hang().is_told());
         let mut running: Vec<(Key, u64, Instant)> = Vec::new();
         for told in &self.told {
-            let began = told.slot.info().started();
             match running.iter_mut().find(|(key, ..)| *key == told.key) {
-                Some((_, count, since)) => (*count, *since) = (*count + 1, began.min(*since)),
-                None => running.push((told.key.clone(), 1, began)),
+                Some((_, count, since)) => (*count, *since) = (*count + 1, told.since.min(*since)),
+                None => running.push((told.key.clone(), 1, told.since)),
             }
         }
         running
+    }
+
+    fn oldest(&self, now: Instant, most: usize) -> Vec<InFlight> {
+        let mut oldest: Vec<Arc<Slot>> = Vec::new();
+        self.handoff.registry.scan(|slot| {
+            let began = slot.info().started();
+            let is_older = oldest.len() < most
+                || oldest.last().is_some_and(|last| began < last.info().started());
+            if slot.hang().runs() && is_older {
+                let at = oldest.partition_point(|older| older.info().started() <= began);
+                oldest.insert(at, Arc::clone(slot));
+                oldest.truncate(most);
+            }
+        });
+        let row = |slot: &Arc<Slot>| {
+            let age = slot.age(now);
+            let polled_for = slot.polls().current(age);
+            slot.info().with_route(&self.handoff.routes, |route| InFlight {
+                method: method_of(slot, route),
+                route: route.to_route(),
+                age,
+                polled_for,
+            })
+        };
+        oldest.iter().map(row).collect()
     }
 }

@@ -4,7 +4,7 @@
 mod body;
 mod callback;
 mod classify;
-mod current;
+mod error_types;
 mod future;
 mod hung_watch;
 mod panics;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::handoff::{Handoff, Slot};
+use crate::handoff::{Handoff, Notes, Slot};
 use crate::observation::{
-    Facts, KeyRef, Kind, MethodName, Outcome, Reason, RouteRef, Rule, Site, Status,
+    Detail, Endpoint, Facts, KeyRef, Kind, MethodName, Outcome, Reason, RouteRef, Rule, Site,
+    Status, Trace,
 };
 
 use super::Probes;
@@ -32,6 +33,7 @@ pub(super) struct Finding<'a> {
     pub(super) outcome: Outcome,
     pub(super) reason: Reason<'a>,
     pub(super) site: Option<&'a Site>,
+    pub(super) trace: Option<Arc<Trace>>,
     pub(super) bytes: Option<u64>,
 }
 
@@ -43,13 +45,14 @@ impl Finding<'_> {
             outcome: Outcome::Plain,
             reason: Reason::Unknown,
             site: None,
+            trace: None,
             bytes: None,
         }
     }
 }
 
 /// What was counted of a request so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Told {
     Nothing,
     Suppressed(Rule),
@@ -58,6 +61,8 @@ pub(super) enum Told {
         kind: Kind,
         status: Option<Status>,
         as_other: bool,
+        /// Not under its own route, but as blocking or blocked by this one.
+        by: Option<Arc<Endpoint>>,
     },
 }
 
@@ -102,7 +107,7 @@ impl Recorder {
         // What was told while it ran is said again with its end.
         let was_hung = matches!(told, Told::Counted { kind: Kind::Hung, .. });
         let is_same = was_hung && matches!(found.kind, Kind::Slow | Kind::Cancelled);
-        if let Told::Counted { kind, .. } = *told {
+        if let Told::Counted { kind, .. } = told {
             if kind.severity() >= found.kind.severity() && !is_same {
                 return;
             }
@@ -120,7 +125,12 @@ impl Recorder {
                 }
                 return;
             }
-            let before = *told;
+            let before = told.clone();
+            let by = match &before {
+                Told::Counted { by, .. } if is_same => by.clone(),
+                _ if found.kind == Kind::Slow => self.behind(slot, route, now),
+                _ => None,
+            };
             // Without a route there is one key per kind.
             let is_routed = route != RouteRef::Unmatched;
             let method = method_of(slot, route);
@@ -133,28 +143,37 @@ impl Recorder {
                 {
                     KeyRef::Cut
                 }
+                _ if by.is_some() => by.as_deref().map_or(KeyRef::Cut, Endpoint::blocked),
                 _ if is_same => request(Kind::Slow, None),
                 (kind, _) => request(kind, status),
             };
-            let capture = Capture { rules: &self.rules, handoff: &self.handoff, slot, route, now };
+            let capture = Capture {
+                rules: &self.rules,
+                handoff: &self.handoff,
+                slot,
+                route,
+                now,
+                by: by.as_deref(),
+            };
             let tally = &self.handoff.tally;
-            let as_other = capture.facts(found, |facts| match before {
+            let as_other = capture.facts(found, |facts| match &before {
                 // It stays where it was counted while it ran.
                 Told::Counted { kind: Kind::Hung, as_other, .. } if is_same => {
-                    let kept = if as_other { KeyRef::Other(Kind::Slow) } else { key };
+                    let kept = if *as_other { KeyRef::Other(Kind::Slow) } else { key };
                     tally.renew(kept, facts)
                 }
                 Told::Counted { kind, as_other: true, .. } => {
                     tally.amend(KeyRef::Other(kind.of_key()), key, facts)
                 }
+                Told::Counted { by: Some(by), .. } => tally.amend(by.blocked(), key, facts),
                 Told::Counted { kind, status, .. } => {
-                    tally.amend(request(kind.of_key(), status), key, facts)
+                    tally.amend(request(kind.of_key(), *status), key, facts)
                 }
-                Told::Suppressed(rule) => tally.unsuppress(rule, key, facts),
+                Told::Suppressed(rule) => tally.unsuppress(*rule, key, facts),
                 Told::Nothing => tally.record(key, facts),
             });
             let kind = if is_same { Kind::Hung } else { found.kind };
-            *told = Told::Counted { kind, status, as_other };
+            *told = Told::Counted { kind, status, as_other, by };
         });
     }
 
@@ -167,6 +186,48 @@ impl Recorder {
             let method = method_of(slot, route);
             self.handoff.successes.count(method, route);
         });
+    }
+
+    /// Who blocked the runtime, if the request is slow only because of that.
+    fn behind(&self, slot: &Slot, route: RouteRef<'_>, now: Instant) -> Option<Arc<Endpoint>> {
+        let slow = self.rules.slow_after(route);
+        let (by, _) = self.handoff.blocks.behind(slot.info().started(), now, slow)?;
+        Some(by)
+    }
+
+    /// Tells the errors that were logged in a request that is not told itself.
+    pub(super) fn tell_logs(&self, slot: &Slot, now: Instant) {
+        let Some(notes) = slot.taken_notes().filter(|notes| !notes.is_ignored()) else { return };
+        let logs = notes.logs();
+        let errors = logs.iter().filter(|line| line.level() == tracing::Level::ERROR);
+        for line in errors {
+            self.with_route(slot, |route| {
+                if self.suppression(slot, route, now, Kind::Logged).is_some() {
+                    return;
+                }
+                let nowhere = Site::nowhere();
+                let site = line.site().unwrap_or(&nowhere);
+                let found = Finding {
+                    reason: Reason::Text(line.text()),
+                    site: Some(site),
+                    ..Finding::new(Kind::Logged)
+                };
+                let capture = Capture {
+                    rules: &self.rules,
+                    handoff: &self.handoff,
+                    slot,
+                    route,
+                    now,
+                    by: None,
+                };
+                let key = KeyRef::Log { target: line.target(), site };
+                capture.facts(&found, |facts| {
+                    // The line says it all.
+                    let facts = Facts { detail: None, ..facts.clone() };
+                    self.handoff.tally.record(key, &facts)
+                });
+            });
+        }
     }
 
     fn suppression(
@@ -215,6 +276,8 @@ pub(super) struct Capture<'a> {
     pub(super) slot: &'a Slot,
     pub(super) route: RouteRef<'a>,
     pub(super) now: Instant,
+    /// Who blocked the runtime, if it is told as part of that.
+    pub(super) by: Option<&'a Endpoint>,
 }
 
 impl Capture<'_> {
@@ -237,11 +300,26 @@ impl Capture<'_> {
             reason,
             notes: &listed,
             site: found.site,
+            endpoint: (found.site.is_some() || self.by.is_some())
+                .then(|| (method_of(self.slot, self.route), self.route)),
             bytes: found.bytes,
+            polls: self.slot.polls().read(self.slot.age(self.now)),
+            blocked: self.by.and_then(|by| self.handoff.blocks.last_by(by, self.now)),
+            detail: self.detail(notes, found),
             in_flight: self.handoff.registry.in_flight(),
             path: self.rules.path_capture(self.route),
             query: self.rules.query,
         })
+    }
+}
+
+impl Capture<'_> {
+    fn detail(&self, notes: Option<&Notes>, found: &Finding<'_>) -> Option<Arc<Detail>> {
+        let room = &self.handoff.details;
+        match notes {
+            Some(notes) => notes.detail(room, found.trace.clone()),
+            None => room.detail(Vec::new(), 0, found.trace.clone()),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use crate::handoff::Notes;
 use crate::observation::ReportedError;
 
-use super::current::{Current, Scoped, with_current};
+use crate::handoff::{Current, Scoped, with_current};
 
 /// The handle of the request being handled: adds to its alert, if there will
 /// be one.
@@ -75,8 +75,26 @@ impl RequestAlert {
     /// Wraps a future that will run elsewhere, so that
     /// [`RequestAlert::current`] finds this request there:
     /// `tokio::spawn(RequestAlert::current().scope(work()))`.
+    /// A panic there is told with this request, if it fails for it; with
+    /// [`background_panics`](crate::AlertConfigBuilder::background_panics) in
+    /// any case.
     pub fn scope<F: Future>(&self, future: F) -> Scope<F> {
-        Scope { future, notes: self.notes.clone() }
+        Scope { future: Some(future), notes: self.notes.clone() }
+    }
+
+    /// As [`scope`](RequestAlert::scope), for code that is not async:
+    ///
+    /// ```
+    /// # use tower_slack_alert::RequestAlert;
+    /// # async fn handler() {
+    /// let alert = RequestAlert::current();
+    /// let sum = tokio::task::spawn_blocking(move || alert.in_scope(|| 1 + 1)).await;
+    /// # let _ = sum;
+    /// # }
+    /// ```
+    pub fn in_scope<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _scoped = self.notes.clone().map(Scoped::new);
+        work()
     }
 }
 
@@ -103,8 +121,17 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Scope<F> {
         #[pin]
-        future: F,
+        future: Option<F>,
         notes: Option<Arc<Notes>>,
+    }
+
+    impl<F> PinnedDrop for Scope<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            // What its destructors do is still part of the request.
+            let _scoped = this.notes.clone().map(Scoped::new);
+            this.future.set(None);
+        }
     }
 }
 
@@ -118,8 +145,11 @@ impl<F: Future> Future for Scope<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
+        let mut this = self.project();
         let _scoped = this.notes.clone().map(Scoped::new);
-        this.future.poll(cx)
+        match this.future.as_mut().as_pin_mut() {
+            Some(future) => future.poll(cx),
+            None => Poll::Pending,
+        }
     }
 }

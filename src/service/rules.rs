@@ -13,6 +13,7 @@ use crate::observation::{
 };
 
 use super::callback::Callback;
+use super::error_types::ErrorTypes;
 use super::{Measure, PanicPolicy, Probes, Verdict};
 
 type IgnoreFn = dyn Fn(&RequestHead<'_>) -> bool + Send + Sync;
@@ -30,6 +31,13 @@ pub(crate) struct Rules {
     pub(crate) hung_after: Duration,
     pub(crate) cancelled_after: Option<Duration>,
     pub(crate) body_cancelled: bool,
+    pub(crate) poll_accounting: bool,
+    pub(crate) blocked_after: Duration,
+    /// Whether panics are told with what the panic hook saw.
+    pub(crate) panic_sites: bool,
+    pub(crate) error_logs: bool,
+    pub(crate) background_panics: bool,
+    pub(crate) error_types: ErrorTypes,
     pub(crate) startup_grace: Duration,
     pub(crate) path: PathCapture,
     pub(crate) query: QueryCapture,
@@ -52,6 +60,12 @@ impl Default for Rules {
             hung_after: Duration::from_secs(30),
             cancelled_after: None,
             body_cancelled: false,
+            poll_accounting: true,
+            blocked_after: Duration::from_secs(1),
+            panic_sites: true,
+            error_logs: false,
+            background_panics: false,
+            error_types: ErrorTypes::default(),
             startup_grace: Duration::ZERO,
             path: PathCapture::default(),
             query: QueryCapture::default(),

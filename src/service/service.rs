@@ -1,7 +1,7 @@
 //! [`SlackAlert`]: the service that the layer makes.
 
 use std::fmt::{self, Display};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -12,7 +12,7 @@ use tower_service::Service;
 use crate::observation::{Outcome, RequestHead};
 
 use super::recorder::Recorder;
-use super::watched::Watched;
+use super::watched::{Timing, Watched};
 use super::{PanicPolicy, ResponseBody, ResponseFuture, panics};
 
 /// Watches the requests to the service inside and tells Slack of those that
@@ -85,10 +85,7 @@ where
         let Some(mut watched) = watched else {
             return ResponseFuture::unwatched(self.inner.call(request));
         };
-        let entered = watched.enter();
-        let called = catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
-        drop(entered);
-        match called {
+        match watched.run(Timing::FromTheStart, || self.inner.call(request)) {
             Ok(future) => ResponseFuture::watched(future, watched),
             Err(payload) => {
                 watched.no_longer_runs();

@@ -1,12 +1,12 @@
 //! [`Watched`]: one request's place in the registry, left on every path.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::handoff::{HungAs, Slot, Ticket};
+use crate::handoff::{Current, Entered, HungAs, PanicRecord, Slot, Ticket, with_current};
 use crate::observation::{Kind, Outcome, Reason, RequestHead};
 
-use super::current::{Current, Entered, with_current};
 use super::panics::Payload;
 use super::recorder::{Finding, Recorder, Told};
 use super::shown::said;
@@ -17,10 +17,23 @@ pub(super) struct Watched {
     slot: Option<Arc<Slot>>,
     place: Ticket,
     told: Told,
+    /// What the clock said when a timed part was over.
+    seen: Option<Instant>,
     /// There was an answer, and nothing was wrong with it.
     answered: bool,
     /// Something worse than slow was found, told or not.
     failed: bool,
+}
+
+/// How a part of a request is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timing {
+    /// It begins with the request itself.
+    FromTheStart,
+    /// By a look at the clock before and after.
+    Exact,
+    /// Only if it takes so long that our thread sees it.
+    IfLong,
 }
 
 impl Watched {
@@ -42,6 +55,7 @@ impl Watched {
         if rules.ignore.covers(head, named.as_deref(), &handoff.ledger) {
             return None;
         }
+        handoff.workers.get_or_init(workers);
         let now = handoff.clock.now();
         let (slot, place) = handoff.registry.enter(recorder.id(), parent, now, |info| {
             info.fill(head, &rules.headers, named, now);
@@ -59,6 +73,7 @@ impl Watched {
             slot: Some(slot),
             place,
             told: Told::Nothing,
+            seen: None,
             answered: false,
             failed: false,
         })
@@ -68,9 +83,61 @@ impl Watched {
         &self.recorder
     }
 
-    /// Makes this the current request of the thread for a while.
-    pub(super) fn enter(&mut self) -> Entered<'_> {
-        Entered::new(&mut self.slot)
+    /// Runs a part of the request: it is the thread's current one meanwhile,
+    /// its time is measured, and a panic is caught.
+    pub(super) fn run<R>(
+        &mut self,
+        timing: Timing,
+        part: impl FnOnce() -> R,
+    ) -> Result<R, Payload> {
+        let is_measured = self.recorder.rules.poll_accounting;
+        if is_measured {
+            self.begin_part(timing);
+        }
+        let ran = {
+            let _entered = Entered::new(&mut self.slot);
+            catch_unwind(AssertUnwindSafe(part))
+        };
+        if is_measured {
+            self.end_part(timing);
+        }
+        ran
+    }
+
+    fn begin_part(&self, timing: Timing) {
+        let Some(slot) = &self.slot else { return };
+        match timing {
+            Timing::FromTheStart => slot.polls().begin(Duration::ZERO),
+            Timing::Exact => slot.polls().begin(slot.age(self.recorder.now())),
+            Timing::IfLong => slot.polls().begin_untimed(),
+        }
+    }
+
+    fn end_part(&mut self, timing: Timing) {
+        let Some(slot) = &self.slot else { return };
+        let recorder = &self.recorder;
+        let mut seen = None;
+        let mut age = || {
+            let now = recorder.now();
+            seen = Some(now);
+            slot.age(now)
+        };
+        match timing {
+            Timing::IfLong => slot.polls().end_untimed(age),
+            Timing::FromTheStart | Timing::Exact => slot.polls().end(age()),
+        }
+        self.seen = seen.or(self.seen.filter(|_| timing == Timing::IfLong));
+    }
+
+    /// The current time, or when the part of the request that has just run was
+    /// over.
+    fn now(&self) -> Instant {
+        self.seen.unwrap_or_else(|| self.recorder.now())
+    }
+
+    /// Time has passed since a part of the request ran.
+    pub(super) fn look_at_the_clock(&mut self) {
+        self.seen = None;
     }
 
     pub(super) fn slot(&self) -> Option<&Slot> {
@@ -79,10 +146,8 @@ impl Watched {
 
     /// Time since the request came.
     pub(super) fn elapsed(&self) -> Duration {
-        let now = self.recorder.now();
-        self.slot()
-            .map(|slot| now.saturating_duration_since(slot.info().started()))
-            .unwrap_or_default()
+        let now = self.now();
+        self.slot().map(|slot| slot.age(now)).unwrap_or_default()
     }
 
     /// Whether it has taken so long by now that it is slow on its route.
@@ -93,7 +158,7 @@ impl Watched {
 
     /// Counts what was found.
     pub(super) fn observe(&mut self, found: &Finding<'_>) {
-        let now = self.recorder.now();
+        let now = self.now();
         self.failed |= found.kind.severity() > Kind::Hung.severity();
         if let Some(slot) = &self.slot {
             self.recorder.observe(slot, &mut self.told, now, found);
@@ -106,8 +171,8 @@ impl Watched {
         let hung = self.slot().and_then(|slot| slot.hang().end());
         match hung {
             Some(HungAs::Suppressed(rule)) => self.told = Told::Suppressed(rule),
-            Some(HungAs::Counted { as_other }) => {
-                self.told = Told::Counted { kind: Kind::Hung, status: None, as_other };
+            Some(HungAs::Counted { as_other, by }) => {
+                self.told = Told::Counted { kind: Kind::Hung, status: None, as_other, by };
             }
             None => {}
         }
@@ -125,21 +190,54 @@ impl Watched {
         matches!(self.told, Told::Counted { kind: Kind::Hung, .. })
     }
 
+    /// Whether something worse than slow was found.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     /// It was answered; unless something is found yet, it went well.
     pub(super) fn answered(&mut self) {
         self.answered = true;
     }
 
-    /// Counts a panic with what it said.
+    /// Counts a panic with what it said, and where it was.
     pub(super) fn panicked(&mut self, payload: &Payload, outcome: Outcome, bytes: Option<u64>) {
+        let record = self.panic().filter(|record| record.is_of(&**payload));
         said(&**payload, |text| {
             self.observe(&Finding {
                 reason: Reason::Text(text),
+                site: record.as_ref().map(|record| &record.site),
+                trace: record.as_ref().and_then(|record| record.trace.clone()),
                 outcome,
                 bytes,
                 ..Finding::new(Kind::Panicked)
             });
         });
+    }
+
+    /// Counts the panic behind a failure, if somebody inside has caught one and
+    /// answered for it. Whether there was one.
+    pub(super) fn failed_by_panic(&mut self) -> bool {
+        let Some(record) = self.panic() else { return false };
+        self.observe_record(&record);
+        true
+    }
+
+    fn observe_record(&mut self, record: &PanicRecord) {
+        self.observe(&Finding {
+            reason: Reason::Text(record.said()),
+            site: Some(&record.site),
+            trace: record.trace.clone(),
+            ..Finding::new(Kind::Panicked)
+        });
+    }
+
+    /// The last panic that the hook saw in this request.
+    fn panic(&self) -> Option<PanicRecord> {
+        if !self.recorder.rules.panic_sites {
+            return None;
+        }
+        self.slot()?.taken_notes()?.panic()
     }
 
     /// Counts a dropped request, if it had taken long enough to matter.
@@ -154,11 +252,29 @@ impl Watched {
             self.observe(&Finding { outcome, bytes, ..Finding::new(Kind::Cancelled) });
         }
     }
+
+    /// What is left to tell: a panic of a task that it spawned, and, if nothing
+    /// else is told of it, the errors that it logged.
+    fn tell_the_rest(&mut self) {
+        self.look_at_the_clock();
+        let rules = &self.recorder.rules;
+        let (panics, logs) = (rules.background_panics, rules.error_logs);
+        if let Some(record) = self.panic().filter(|record| panics && record.is_apart) {
+            self.observe_record(&record);
+        }
+        if let (Some(slot), Told::Nothing, true) = (&self.slot, &self.told, logs) {
+            let now = self.recorder.now();
+            self.recorder.tell_logs(slot, now);
+        }
+    }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
         self.settle();
+        if self.slot().is_some_and(|slot| slot.taken_notes().is_some()) {
+            self.tell_the_rest();
+        }
         if let Some(slot) = self.slot.take() {
             // One that only a rule kept from being told was answered well.
             let is_fine = matches!(self.told, Told::Nothing | Told::Suppressed(_)) && !self.failed;
@@ -168,4 +284,10 @@ impl Drop for Watched {
             self.recorder.handoff.registry.leave(self.place, slot);
         }
     }
+}
+
+/// How many threads the runtime that is running has; 0 if none is.
+fn workers() -> usize {
+    let runtime = tokio::runtime::Handle::try_current();
+    runtime.map(|runtime| runtime.metrics().num_workers()).unwrap_or(0)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::delivery::{BoxFuture, Op};
 use crate::incident::IncidentView;
 
+use super::Links;
 use super::message::{SlackMessage, render};
 
 /// A message of one's own in place of the built-in one.
@@ -29,21 +30,29 @@ where
 pub(crate) type AskRender =
     Arc<dyn Fn(IncidentView) -> BoxFuture<'static, Option<SlackMessage>> + Send + Sync>;
 
-/// Makes messages: somebody's own, or the built-in ones.
+/// Makes messages: somebody's own, or the built-in ones with links.
 #[derive(Clone, Default)]
-pub(crate) struct Renderer(Option<AskRender>);
+pub(crate) struct Renderer {
+    own: Option<AskRender>,
+    links: Arc<Links>,
+}
 
 impl Renderer {
-    pub(crate) fn asking(ask: AskRender) -> Self {
-        Renderer(Some(ask))
+    pub(crate) fn new(own: Option<AskRender>, links: Arc<Links>) -> Self {
+        Renderer { own, links }
     }
 
     pub(super) async fn render(&self, view: &IncidentView, op: Op<'_>) -> SlackMessage {
-        let own = match &self.0 {
+        let own = match &self.own {
             Some(ask) => ask(view.clone()).await,
             None => None,
         };
         // Whoever made it, it mentions who is to be mentioned.
-        own.unwrap_or_else(|| render(view, op)).mentions(view.mentions())
+        own.unwrap_or_else(|| self.built_in(view, op)).mentions(view.mentions())
+    }
+
+    fn built_in(&self, view: &IncidentView, op: Op<'_>) -> SlackMessage {
+        let links = self.links.of(view).into_iter();
+        links.fold(render(view, op), |message, (title, url)| message.link(title, url))
     }
 }

@@ -10,6 +10,7 @@ use crate::incident::{Carried, DestinationIndex, IncidentView, Placement, Subjec
 use crate::slack::render_built_in;
 
 use super::channel::Channel;
+use super::gauges::Gauges;
 
 /// An attempt came to an end.
 pub(super) struct Ended {
@@ -72,14 +73,18 @@ impl Runner {
         self,
         subject: Subject,
         carried: Carried,
-        view: IncidentView,
+        mut view: IncidentView,
         placement: Placement,
         form: Form,
+        gauges: Option<Gauges>,
     ) {
         tokio::spawn(async move {
             let (headline, said) = oneshot::channel();
             let channel = self.channel;
             let result = guarded(async move {
+                if let Some(gauges) = gauges {
+                    view.gauges = gauges.read().await;
+                }
                 let op = Delivery::new(&placement, &view, form).op();
                 let _ = headline.send(render_built_in(&view, op).headline());
                 channel.deliver(view, placement, form).await

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::delivery::{BoxFuture, Capabilities, Delivery, DeliveryError, Form, Receipt, Transport};
 use crate::incident::{IncidentView, Placement};
-use crate::slack::{Bot, HttpClient, HttpSettings, Log, Render, Renderer, SlackMessage, Webhook};
+use crate::slack::{
+    AskRender, Bot, HttpClient, HttpSettings, Log, Render, Renderer, SlackMessage, Webhook,
+};
 
 use super::setup::{ChannelSetup, Setup};
 use super::user_thread::{Gate, NoAnswer, UserThread};
@@ -40,11 +42,11 @@ pub(super) fn open(setup: &Setup) -> Vec<Channel> {
             busy: Gate::default(),
         },
         (ChannelSetup::Webhook { url, render }, Some(client)) => {
-            let renderer = renderer(render.as_ref(), &thread);
+            let renderer = renderer(setup, render.as_ref(), &thread);
             Channel::Ours(Arc::new(Webhook::new(url.clone(), Arc::clone(client), renderer)))
         }
         (ChannelSetup::Bot { token, channel, api, render }, Some(client)) => {
-            let renderer = renderer(render.as_ref(), &thread);
+            let renderer = renderer(setup, render.as_ref(), &thread);
             Channel::Ours(Arc::new(Bot::new(
                 token.clone(),
                 channel.clone(),
@@ -76,19 +78,26 @@ fn client_for(setup: &Setup) -> Option<Arc<HttpClient>> {
     }
 }
 
-fn renderer(render: Option<&Arc<dyn Render>>, thread: &impl Fn() -> Arc<UserThread>) -> Renderer {
-    let Some(render) = render else { return Renderer::default() };
-    let (render, thread, busy) = (Arc::clone(render), thread(), Gate::default());
-    Renderer::asking(Arc::new(move |view: IncidentView| {
-        let (render, thread, busy) = (Arc::clone(&render), Arc::clone(&thread), busy.clone());
-        let answer: BoxFuture<'static, Option<SlackMessage>> = Box::pin(async move {
-            let code = move || -> BoxFuture<'static, Option<SlackMessage>> {
-                Box::pin(async move { render.render(&view) })
-            };
-            thread.run(&busy, RENDER_LIMIT, code).await.ok().flatten()
+fn renderer(
+    setup: &Setup,
+    render: Option<&Arc<dyn Render>>,
+    thread: &impl Fn() -> Arc<UserThread>,
+) -> Renderer {
+    let own = render.map(|render| {
+        let (render, thread, busy) = (Arc::clone(render), thread(), Gate::default());
+        let ask: AskRender = Arc::new(move |view: IncidentView| {
+            let (render, thread, busy) = (Arc::clone(&render), Arc::clone(&thread), busy.clone());
+            let answer: BoxFuture<'static, Option<SlackMessage>> = Box::pin(async move {
+                let code = move || -> BoxFuture<'static, Option<SlackMessage>> {
+                    Box::pin(async move { render.render(&view) })
+                };
+                thread.run(&busy, RENDER_LIMIT, code).await.ok().flatten()
+            });
+            answer
         });
-        answer
-    }))
+        ask
+    });
+    Renderer::new(own, Arc::clone(&setup.links))
 }
 
 impl Channel {

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::handoff::Handoff;
+use crate::handoff::{Handoff, Outside, own_thread};
 use crate::incident::Matcher;
 use crate::observation::later;
 use crate::observation::lock::relock;
 
 use super::reports::{CheckReport, FlushReport, ShutdownReport};
+use super::setup::Setup;
 use super::silences::Silences;
 
 /// What our thread is told to do.
@@ -50,17 +51,23 @@ pub(super) enum Command {
 pub(crate) struct Control {
     pub(super) handoff: Arc<Handoff>,
     pub(super) silences: Arc<Silences>,
+    /// Hears of things outside of requests for as long as this lives.
+    _outside: Arc<Outside>,
     commands: mpsc::UnboundedSender<Command>,
     ended: Mutex<Option<ShutdownReport>>,
 }
 
 impl Control {
-    pub(super) fn new(
-        handoff: Arc<Handoff>,
-        silences: Arc<Silences>,
-    ) -> (Self, mpsc::UnboundedReceiver<Command>) {
+    pub(super) fn new(setup: &Setup) -> (Self, mpsc::UnboundedReceiver<Command>) {
         let (commands, receiver) = mpsc::unbounded_channel();
-        (Control { handoff, silences, commands, ended: Mutex::new(None) }, receiver)
+        let control = Control {
+            handoff: Arc::clone(&setup.handoff),
+            silences: Arc::clone(&setup.silences),
+            _outside: Arc::clone(&setup.outside),
+            commands,
+            ended: Mutex::new(None),
+        };
+        (control, receiver)
     }
 
     pub(super) fn silence(&self, matcher: Matcher, lasting: Duration) {
@@ -121,6 +128,7 @@ pub(super) async fn off_thread<T: Send + 'static>(
     let there = work.clone();
     let thread = std::thread::Builder::new().name("slack-alert-wait".to_owned());
     let spawned = thread.spawn(move || {
+        own_thread::mark();
         let _ = done.send(there());
     });
     if spawned.is_ok() {

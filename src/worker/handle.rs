@@ -10,9 +10,7 @@ use std::time::Duration;
 use crate::delivery::DeliveryError;
 use crate::handoff::Stats;
 use crate::incident::{Matcher, Silence};
-use crate::observation::{
-    Facts, KeyRef, Outcome, PathCapture, QueryCapture, Reason, ReportedError, Site, floor_boundary,
-};
+use crate::observation::{Facts, KeyRef, Reason, ReportedError, Site, floor_boundary};
 
 use super::control::{Command, Control, off_thread};
 use super::{CheckReport, FlushGuard, FlushReport, ShutdownReport};
@@ -159,18 +157,10 @@ impl AlertHandle {
         let title = title.get(..floor_boundary(title, MAX_TITLE)).unwrap_or_default();
         let error = ReportedError::new(error);
         let facts = Facts {
-            at: control.handoff.clock.now(),
-            took: Duration::ZERO,
-            outcome: Outcome::Plain,
-            info: None,
-            status: None,
             reason: Reason::Chain(error.chain()),
-            notes: &[],
             site: Some(&site),
-            bytes: None,
             in_flight: control.handoff.registry.in_flight(),
-            path: PathCapture::TemplateOnly,
-            query: QueryCapture::Nothing,
+            ..Facts::at(control.handoff.clock.now())
         };
         control.handoff.tally.record(KeyRef::Log { target: title, site: &site }, &facts);
     }

@@ -6,6 +6,7 @@ mod channel;
 mod control;
 mod driver;
 mod flush_guard;
+mod gauges;
 mod handle;
 mod heartbeat;
 mod record;
@@ -21,5 +22,6 @@ pub use handle::AlertHandle;
 pub use reports::{CheckReport, FlushReport, ShutdownReport};
 
 pub(crate) use control::Control;
+pub(crate) use gauges::Gauge;
 pub(crate) use setup::{ChannelSetup, DestinationSetup, Setup};
 pub(crate) use start::start;

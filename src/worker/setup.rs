@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use crate::delivery::Transport;
-use crate::handoff::{Handoff, Watch};
+use crate::handoff::{Handoff, Outside, Watch};
 use crate::incident::IncidentPolicy;
 use crate::observation::Identity;
-use crate::slack::{ApiBase, BotToken, HttpSettings, Render, WebhookUrl};
+use crate::slack::{ApiBase, BotToken, HttpSettings, Links, Render, WebhookUrl};
 
+use super::gauges::Gauge;
 use super::silences::Silences;
 
 /// What our thread needs to start.
@@ -17,6 +18,10 @@ pub(crate) struct Setup {
     pub(crate) policy: IncidentPolicy,
     pub(crate) identity: Arc<Identity>,
     pub(crate) http: HttpSettings,
+    pub(crate) links: Arc<Links>,
+    pub(crate) gauges: Vec<Gauge>,
+    /// Lives as long as our thread does.
+    pub(crate) outside: Arc<Outside>,
     pub(crate) destinations: Vec<DestinationSetup>,
     pub(crate) silences: Arc<Silences>,
     /// Feeds every choice that is left to chance.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::handoff::own_thread;
 use crate::observation::DropReason;
 
 use super::control::{Command, Control};
@@ -19,7 +20,9 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 pub(crate) fn start(setup: Setup) -> Arc<Control> {
     let handoff = Arc::clone(&setup.handoff);
     handoff.ledger.open(setup.destinations.iter().map(|destination| destination.name.clone()));
-    let (control, commands) = Control::new(Arc::clone(&handoff), Arc::clone(&setup.silences));
+    let (control, commands) = Control::new(&setup);
+    // After what happens from now on can be taken.
+    setup.outside.listen();
     let thread = std::thread::Builder::new().name("slack-alert".to_owned());
     if let Err(error) = thread.spawn(move || run(&setup, commands)) {
         let fault = format!("the alerting thread could not start: {error}");
@@ -31,8 +34,13 @@ pub(crate) fn start(setup: Setup) -> Arc<Control> {
 }
 
 fn run(setup: &Setup, commands: mpsc::UnboundedReceiver<Command>) {
+    own_thread::mark();
     let handoff = &setup.handoff;
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_start(own_thread::mark)
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             let fault = format!("the alerting runtime could not start: {error}");
@@ -75,7 +83,7 @@ mod tests {
 
     use super::super::setup::{ChannelSetup, DestinationSetup};
     use super::*;
-    use crate::handoff::Handoff;
+    use crate::handoff::{Handoff, Outside};
     use crate::incident::IncidentPolicy;
     use crate::observation::{Clock, Identity};
     use crate::slack::{HttpSettings, WebhookUrl};
@@ -93,6 +101,13 @@ mod tests {
             policy: IncidentPolicy::default(),
             identity: Arc::new(Identity::default()),
             http,
+            links: Arc::default(),
+            gauges: Vec::new(),
+            outside: Arc::new(Outside {
+                handoff: Arc::clone(&handoff),
+                error_logs: false,
+                background_panics: false,
+            }),
             destinations: vec![DestinationSetup {
                 name: "webhook".to_owned(),
                 is_fallback: false,

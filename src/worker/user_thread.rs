@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::delivery::BoxFuture;
-use crate::handoff::Handoff;
+use crate::handoff::{Handoff, own_thread};
 use crate::observation::lock::relock;
 
 type Job = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
@@ -110,9 +110,12 @@ fn spawn() -> Option<mpsc::UnboundedSender<Job>> {
     let (sender, mut receiver) = mpsc::unbounded_channel::<Job>();
     let thread = std::thread::Builder::new().name("slack-alert-user".to_owned());
     let run = move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
-            return;
-        };
+        own_thread::mark();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .on_thread_start(own_thread::mark)
+            .build();
+        let Ok(runtime) = runtime else { return };
         runtime.block_on(async {
             while let Some(job) = receiver.recv().await {
                 // A task each, so that one that waits does not hold up another;

@@ -55,7 +55,8 @@ impl Watch {
 
     pub(crate) fn with(configure: impl FnOnce(AlertConfigBuilder) -> AlertConfigBuilder) -> Self {
         let told = Told::default();
-        let config = AlertConfig::builder(Destination::transport(told.clone()));
+        // Panics by request, which most tests ask for; tests/panics.rs has them by site.
+        let config = AlertConfig::builder(Destination::transport(told.clone())).panic_hook(false);
         let layer = SlackAlertLayer::new(configure(config).build().unwrap());
         Watch { handle: layer.handle(), layer, told }
     }

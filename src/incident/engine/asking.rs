@@ -46,6 +46,7 @@ impl Engine {
             self.hold(destination, held);
             self.ask_holding(now, destination);
             self.ask_silences(now, destination);
+            self.ask_details(destination);
         }
     }
 
@@ -250,6 +251,7 @@ impl Engine {
                     _ => Manner::Post,
                 }
             }
+            Subject::Details(_) => Manner::Reply,
             _ => Manner::Post,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::observation::{Key, Kind, later};
+use crate::observation::{Endpoint, Key, Kind, later};
 
 use super::super::budget::Weight;
 use super::super::incident::Incident;
@@ -261,9 +261,10 @@ impl Engine {
         };
         let (kind, total) = (self.worst_of(incident), self.round_total(incident));
         let counted = self.counted(incident);
+        let places: Vec<Endpoint> = counted.iter().filter_map(|one| one.endpoint()).collect();
         let mut due: Vec<(usize, Mention)> = Vec::new();
         for (number, rule) in self.policy.mentions.iter().enumerate() {
-            let routes = counted.iter().filter_map(|one| one.key.route()).map(|r| r.as_str());
+            let routes = places.iter().map(|endpoint| endpoint.route.as_str());
             let is_here =
                 rule.is_for(self.identity.environment(), &self.policy.mention_environments);
             let is_done = telling.told.mention_rules.contains(&number);

@@ -177,7 +177,9 @@ impl Engine {
     /// incident joined another one.
     pub(super) fn join_failure(&mut self, id: IncidentId) -> bool {
         let Some(incident) = self.incidents.get(&id) else { return false };
-        if self.policy.each || incident.key.kind() != Kind::Slow || incident.host.is_some() {
+        // What blocks the runtime is no part of a route's failure.
+        let is_slow = matches!(incident.key, Key::Request { kind: Kind::Slow, .. });
+        if self.policy.each || !is_slow || incident.host.is_some() {
             return incident.host.is_some();
         }
         let (Some(method), Some(route)) = (incident.key.method(), incident.key.route()) else {

@@ -3,6 +3,7 @@
 mod asking;
 mod cadence;
 mod destination;
+mod details;
 mod endings;
 mod family;
 mod last_words;
@@ -10,6 +11,7 @@ mod notices;
 mod observe;
 mod roll_up;
 mod room;
+mod seen;
 mod settle;
 mod views;
 
@@ -34,6 +36,7 @@ pub(crate) use destination::Role;
 
 use destination::{Destination, Outage};
 use notices::SilenceOver;
+use seen::Seen;
 
 /// At most so many gaps are remembered to correct older moments.
 const MAX_GAPS: usize = 16;
@@ -55,6 +58,7 @@ pub(crate) struct Engine {
     /// or closed and remembered.
     live: HashMap<Key, IncidentId>,
     epoch: u64,
+    seen: Seen,
     silences: Vec<Quiet>,
     silences_over: Vec<SilenceOver>,
     /// When our own thread had not run, and for how long.
@@ -92,6 +96,7 @@ impl Engine {
             incidents: BTreeMap::new(),
             live: HashMap::new(),
             epoch: 0,
+            seen: Seen::default(),
             silences: Vec::new(),
             silences_over: Vec::new(),
             gaps: Vec::new(),
@@ -194,7 +199,7 @@ impl Engine {
         }
         let open = self.incidents.values().filter(|incident| incident.phase == Phase::Open);
         let mut endpoints: Vec<Endpoint> = Vec::new();
-        for endpoint in open.filter_map(|incident| Endpoint::of(&incident.key)) {
+        for endpoint in open.filter_map(Incident::endpoint) {
             if !endpoints.contains(&endpoint) {
                 endpoints.push(endpoint);
             }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::observation::{Counts, Endpoint, Key, Kind, Rule, Samples, Time, later};
+use crate::observation::{Counts, Endpoint, Key, Kind, Rule, Sample, Samples, Time, later};
 
 use super::super::incident::{Hanging, Incident, Phase};
 use super::super::input::{Observed, StillRunning};
@@ -17,7 +17,9 @@ impl Engine {
         if key != named {
             self.ended.push(named);
         }
-        let silence = self.silences.iter_mut().find(|quiet| quiet.matcher.covers(&key));
+        let at = samples.first().or(samples.last()).and_then(Sample::endpoint);
+        let route = key.route().or(at.map(|endpoint| &endpoint.route));
+        let silence = self.silences.iter_mut().find(|quiet| quiet.matcher.covers(&key, route));
         if let Some(silence) = silence {
             silence.held += counts.total;
             for destination in &mut self.destinations {
@@ -34,7 +36,7 @@ impl Engine {
             let Some(incident) = self.incidents.get_mut(&id) else { return };
             incident.counts.merge(&counts);
             incident.moved_in += moved_in;
-            incident.samples.merge(&samples, pick);
+            self.endpoints_changed |= incident.take_samples(&samples, pick);
             incident.last_seen = now;
             incident.nearby.restart();
             // What came together with the first one is not compared: what went
@@ -69,7 +71,7 @@ impl Engine {
             if let Some(id) = self.live.get(&key).copied() {
                 self.changed(id);
             }
-            self.count_nearby(&key, counts.total);
+            self.count_nearby(&key, at, counts.total);
         }
         self.move_out(&key, moved_out);
         let is_needed = self.live.get(&key).and_then(|id| self.incidents.get(id));
@@ -87,7 +89,7 @@ impl Engine {
             return;
         }
         incident.counts.merge(counts);
-        incident.samples.merge(samples, pick);
+        self.endpoints_changed |= incident.take_samples(samples, pick);
         incident.last_seen = now;
         if let Some(id) = live {
             self.changed(id);
@@ -107,8 +109,12 @@ impl Engine {
     }
 
     /// Other incidents on the endpoint learn that requests were told elsewhere.
-    fn count_nearby(&mut self, key: &Key, count: u64) {
-        let Some(endpoint) = Endpoint::of(key) else { return };
+    fn count_nearby(&mut self, key: &Key, at: Option<&Endpoint>, count: u64) {
+        let Some(endpoint) = Endpoint::of(key).or(at.cloned()) else { return };
+        // A request that logged an error has gone well, or is told as it ended.
+        if key.kind() == Kind::Logged {
+            return;
+        }
         let failed = matches!(key.kind(), Kind::Failed | Kind::BodyFailed | Kind::Panicked);
         for incident in self.open_on(&endpoint).filter(|incident| incident.key != *key) {
             incident.nearby.others += count;
@@ -140,7 +146,7 @@ impl Engine {
     /// The open incidents on an endpoint.
     fn open_on<'a>(&'a mut self, endpoint: &'a Endpoint) -> impl Iterator<Item = &'a mut Incident> {
         self.incidents.values_mut().filter(move |incident| {
-            incident.phase == Phase::Open && Endpoint::of(&incident.key).as_ref() == Some(endpoint)
+            incident.phase == Phase::Open && incident.endpoint().as_ref() == Some(endpoint)
         })
     }
 
@@ -206,7 +212,8 @@ impl Engine {
     fn insert(&mut self, now: Time, key: &Key, phase: Phase, close_after: Duration) -> IncidentId {
         let id = self.new_id(key);
         let count = self.destinations.len();
-        let incident = Incident::new(id, key.clone(), now, phase, close_after, count);
+        let mut incident = Incident::new(id, key.clone(), now, phase, close_after, count);
+        incident.is_new = self.seen.is_first(key.fingerprint(&self.identity));
         self.incidents.insert(id, incident);
         self.live.insert(key.clone(), id);
         id

@@ -42,6 +42,8 @@ impl Engine {
                 }
             }
             Subject::Holding => self.told_holding(now.mono, destination, carried, outcome),
+            // Settled when it was answered.
+            Subject::Details(_) => {}
             Subject::Outage => self.told_outage(destination),
             Subject::SilenceOver(id) => self.told_silence(destination, id),
         }
@@ -60,6 +62,10 @@ impl Engine {
             Subject::Incident(id) => {
                 let incident = self.incidents.get_mut(&id);
                 incident.and_then(|one| one.tellings.get_mut(destination)?.asked.take())
+            }
+            Subject::Details(id) => {
+                self.told_details(destination, id);
+                return;
             }
             Subject::Farewell => place.farewell.take(),
             Subject::Holding => place.holding.asked.take(),
@@ -163,6 +169,9 @@ impl Engine {
                     telling.message = reference.clone().or(telling.message.take());
                     telling.shows(now, carried.shown);
                     telling.is_lost = false;
+                }
+                if carried.manner == Manner::Post {
+                    self.posted(destination, id);
                 }
             }
             SentOutcome::Adopted(message) => {

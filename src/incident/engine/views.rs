@@ -35,8 +35,10 @@ impl Engine {
             Subject::Outage => self.view_of_outage(now, destination)?,
             Subject::SilenceOver(id) => self.view_of_silence(now, destination, id)?,
             Subject::Incident(id) => self.view_of_telling(now, destination, id)?,
+            Subject::Details(id) => self.view_of_details(now, destination, id)?,
         };
         view.gap = place.gap;
+        view.has_thread = place.can_reply;
         carried.gap = place.gap.is_some();
         Some((view, carried, placement))
     }
@@ -168,6 +170,7 @@ impl Engine {
         let mut view = self.view_of(now, moment, incident.key.clone());
         let counted = self.counted(incident);
         view.id = Some(incident.id);
+        view.is_new = incident.is_new;
         view.counts = self.counts_of(incident);
         view.moved_in = counted.iter().map(|one| one.moved_in).sum();
         view.moved_out = counted.iter().map(|one| one.moved_out).sum();
@@ -238,7 +241,7 @@ impl Engine {
         let (mut own, mut all) = (0, 0);
         let mut seen: Vec<(Endpoint, u64)> = Vec::new();
         for one in &counted {
-            let endpoint = Endpoint::of(&one.key)?;
+            let endpoint = one.endpoint().filter(|_| one.key.kind() != Kind::Logged)?;
             let nearby = &one.nearby;
             own += nearby.own;
             // Up to its last observation: what comes later is its end's.
@@ -292,6 +295,10 @@ impl Engine {
             more_total: 0,
             outage: None,
             maybe_repeat: false,
+            has_thread: false,
+            is_new: false,
+            oldest: Vec::new(),
+            gauges: Vec::new(),
             stopped: self.stopping,
         }
     }

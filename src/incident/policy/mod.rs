@@ -369,6 +369,10 @@ impl IncidentPolicy {
 
     /// The threshold for a key; the one of its route wins.
     pub(crate) fn threshold(&self, key: &Key) -> Option<&TellAfter> {
+        if matches!(key, Key::Blocked { .. }) {
+            // Not for the few it takes to block a runtime.
+            return None;
+        }
         let kind = key.kind().of_key();
         let on_route = |rule: &&TellAfter| match (&rule.route, key.route()) {
             (Some(wanted), Some(Route::Known(route))) => **wanted == **route,

@@ -24,6 +24,7 @@ pub struct Line {
 enum Span {
     Text(String),
     Code(String),
+    Strong(String),
     Time(DateTime),
 }
 
@@ -55,6 +56,14 @@ impl Line {
         self
     }
 
+    /// Adds words of one's own that stand out in a card; a headline shows them
+    /// as any others.
+    #[must_use]
+    pub fn strong(mut self, text: impl Into<String>) -> Self {
+        self.spans.push(Span::Strong(text.into()));
+        self
+    }
+
     /// Adds a time as each reader's clock shows it, with its day if that is
     /// another one than `now`'s; in UTC where it can't be shown so.
     #[must_use]
@@ -80,7 +89,7 @@ impl Line {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.spans.iter().all(|span| match span {
-            Span::Text(text) | Span::Code(text) => text.is_empty(),
+            Span::Text(text) | Span::Code(text) | Span::Strong(text) => text.is_empty(),
             Span::Time(_) => false,
         })
     }
@@ -91,7 +100,7 @@ impl Line {
         let mut out = String::new();
         for span in &self.spans {
             match span {
-                Span::Text(text) | Span::Code(text) => {
+                Span::Text(text) | Span::Code(text) | Span::Strong(text) => {
                     text.chars().for_each(|c| spell(c, &mut |c| out.push(c)));
                 }
                 Span::Time(time) => out.push_str(&time.to_plain()),
@@ -106,7 +115,7 @@ impl Line {
         let mut out = String::new();
         for span in &self.spans {
             let (text, code) = match span {
-                Span::Text(text) => (text, false),
+                Span::Text(text) | Span::Strong(text) => (text, false),
                 Span::Code(text) => (text, true),
                 Span::Time(time) => {
                     let token = time.to_token();
@@ -156,9 +165,10 @@ impl Line {
         const SKELETON: usize = 60;
         let mut elements = Vec::new();
         for span in &self.spans {
-            let (text, code) = match span {
-                Span::Text(text) => (text, false),
-                Span::Code(text) => (text, true),
+            let (text, style) = match span {
+                Span::Text(text) => (text, None),
+                Span::Code(text) => (text, Some("code")),
+                Span::Strong(text) => (text, Some("bold")),
                 Span::Time(time) => {
                     let element = time.to_element();
                     match room.checked_sub(element.to_string().len()) {
@@ -177,10 +187,11 @@ impl Line {
             if text.is_empty() {
                 continue;
             }
-            elements.push(if code {
-                json!({ "type": "text", "text": text, "style": { "code": true } })
-            } else {
-                json!({ "type": "text", "text": text })
+            elements.push(match style {
+                Some(style) => {
+                    json!({ "type": "text", "text": text, "style": { (style): true } })
+                }
+                None => json!({ "type": "text", "text": text }),
             });
         }
         elements

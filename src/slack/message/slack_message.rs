@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::delivery::{Form, Op};
 use crate::incident::{IncidentView, Mention};
 
+use super::super::links::check_url;
 use super::Line;
 use super::line::{MAX_UNITS, literal};
 
@@ -15,6 +16,10 @@ const MAX_HEADLINE: usize = 600;
 const MAX_MENTIONS: usize = 8;
 /// Slack's observed limit for blocks inside an attachment.
 const MAX_BLOCKS: usize = 20;
+/// Five links and a runbook.
+const MAX_BUTTONS: usize = 6;
+/// Slack's limit for a button's text.
+const MAX_TITLE: usize = 75;
 /// The whole message in bytes; Slack refuses somewhere above 11,000.
 const MAX_MESSAGE: usize = 8_000;
 /// What of that the blocks may use, their skeletons included.
@@ -39,6 +44,7 @@ pub struct SlackMessage {
     color: Color,
     parts: Vec<Part>,
     mentions: Vec<Mention>,
+    links: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +87,13 @@ impl SlackMessage {
     /// A message with this headline: what a phone shows.
     #[must_use]
     pub fn new(headline: Line) -> Self {
-        SlackMessage { headline, color: Color::GREY, parts: Vec::new(), mentions: Vec::new() }
+        SlackMessage {
+            headline,
+            color: Color::GREY,
+            parts: Vec::new(),
+            mentions: Vec::new(),
+            links: Vec::new(),
+        }
     }
 
     /// The message that the crate itself makes of a view, for those who add to
@@ -127,6 +139,18 @@ impl SlackMessage {
         self
     }
 
+    /// Adds a button that opens a URL, at most 6, below the card. A URL that
+    /// does not begin with `https://` or `http://`, or is longer than Slack's
+    /// 3,000 characters, adds nothing; a title is cut after 75.
+    #[must_use]
+    pub fn link(mut self, title: impl Into<String>, url: impl Into<String>) -> Self {
+        let (title, url): (String, String) = (title.into(), url.into());
+        if self.links.len() < MAX_BUTTONS && !title.trim().is_empty() && check_url(&url).is_ok() {
+            self.links.push((title.trim().chars().take(MAX_TITLE).collect(), url));
+        }
+        self
+    }
+
     /// The whole message as people read it, one line per part.
     #[must_use]
     pub fn to_plain(&self) -> String {
@@ -168,7 +192,7 @@ impl SlackMessage {
         loop {
             let payload = self.assemble(&text, &blocks);
             let size = Value::Object(payload.clone()).to_string().len();
-            if size <= MAX_MESSAGE || blocks.pop().is_none() {
+            if size <= MAX_MESSAGE || give_way(&mut blocks).is_none() {
                 return payload;
             }
         }
@@ -195,7 +219,7 @@ impl SlackMessage {
         const SKELETON: usize = 100;
         let mut room = BLOCKS_ROOM;
         let mut blocks = Vec::new();
-        for part in self.parts.iter().take(MAX_BLOCKS) {
+        for part in self.parts.iter().take(MAX_BLOCKS - 1) {
             let Some(left) = room.checked_sub(SKELETON) else { break };
             room = left;
             let element = match part {
@@ -227,6 +251,23 @@ impl SlackMessage {
             };
             blocks.push(json!({ "type": "rich_text", "elements": [element] }));
         }
+        blocks.extend(self.buttons());
         blocks
+    }
+
+    fn buttons(&self) -> Option<Value> {
+        let button = |(title, url): &(String, String)| json!({ "type": "button", "text": { "type": "plain_text", "text": title }, "url": url });
+        let elements: Vec<Value> = self.links.iter().map(button).collect();
+        (!elements.is_empty()).then(|| json!({ "type": "actions", "elements": elements }))
+    }
+}
+
+/// Takes out the last block but one; the last one holds the buttons, which say
+/// where to look for what has no room here.
+fn give_way(blocks: &mut Vec<Value>) -> Option<Value> {
+    let last = blocks.last()?;
+    match last["type"] == "actions" && blocks.len() > 1 {
+        true => Some(blocks.remove(blocks.len() - 2)),
+        false => blocks.pop(),
     }
 }

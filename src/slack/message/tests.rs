@@ -100,7 +100,6 @@ impl Scene {
         info.fill(&RequestHead::of(&request), &names, None, at);
         let mut window = Window::default();
         window.take(&Facts {
-            at,
             took: self.took,
             outcome: self.outcome,
             info: Some(&info),
@@ -110,11 +109,11 @@ impl Scene {
                 causes => Reason::Chain(causes),
             },
             notes: &self.notes,
-            site: None,
             bytes: self.bytes,
             in_flight: 61,
             path: self.path_capture,
             query: self.query,
+            ..Facts::at(at)
         });
         window.drain()
     }
@@ -165,6 +164,10 @@ impl Scene {
             more_total: 0,
             outage: None,
             maybe_repeat: false,
+            has_thread: false,
+            is_new: false,
+            oldest: Vec::new(),
+            gauges: Vec::new(),
             stopped: moment == Moment::Stopped,
         }
     }

@@ -1,12 +1,16 @@
 //! What goes out, and how it ended.
 
 use crate::delivery::{DeliveryError, Dispatch, Health, Receipt, Resolution};
-use crate::incident::{DestinationIndex, Input, Placement, SentOutcome};
-use crate::observation::{DropReason, Time};
+use crate::incident::{DestinationIndex, IncidentView, Input, Moment, Placement, SentOutcome};
+use crate::observation::{DropReason, Kind, Time};
 
 use super::super::attempt::{Attempt, Ended, Runner};
+use super::super::gauges::Gauges;
 use super::super::record::{self, Turn};
 use super::Driver;
+
+/// So many requests in flight are shown beside a slow one.
+const MOST_OLDEST: usize = 5;
 
 impl Driver {
     /// Starts what a destination can be told now. Returns whether something
@@ -41,8 +45,24 @@ impl Driver {
             };
             // An edit can't be there twice.
             view.maybe_repeat = maybe_repeat && !matches!(placement, Placement::Edit(_));
-            runner.send(subject, carried, view, placement, form);
+            let gauges = self.look_around(now, &mut view);
+            runner.send(subject, carried, view, placement, form, gauges);
         }
+    }
+
+    /// What goes on beside slow and hung requests, at the moment they are told.
+    fn look_around(&self, now: Time, view: &mut IncidentView) -> Option<Gauges> {
+        let is_news = matches!(
+            view.moment(),
+            Moment::First | Moment::Progress | Moment::Again | Moment::Worse | Moment::Reminder
+        );
+        if view.key().kind() != Kind::Slow || !is_news {
+            return None;
+        }
+        if let Some(watch) = &self.watch {
+            view.oldest = watch.oldest(now.mono, MOST_OLDEST);
+        }
+        Some(self.gauges.clone())
     }
 
     pub(super) fn take(&mut self, ended: Ended) {

@@ -24,6 +24,7 @@ use crate::observation::{Time, later};
 use super::attempt::Ended;
 use super::channel::{self, Channel};
 use super::control::Command;
+use super::gauges::Gauges;
 use super::heartbeat::Heartbeat;
 use super::record;
 use super::setup::{ChannelSetup, Setup};
@@ -55,6 +56,7 @@ pub(super) struct Driver {
     silences: Arc<Silences>,
     heartbeat: Heartbeat,
     watch: Option<Box<dyn Watch>>,
+    gauges: Gauges,
     look_at: Option<Instant>,
     is_hanging: bool,
     /// A simulation moves us step by step, and waits for this one to be done.
@@ -143,6 +145,7 @@ impl Driver {
             silences: Arc::clone(&setup.silences),
             heartbeat: Heartbeat::new(setup.policy.late_tick),
             watch: relock(&setup.watch).take(),
+            gauges: Gauges::new(&setup.gauges, &setup.handoff),
             look_at: Some(now.mono),
             is_hanging: false,
             #[cfg(any(test, feature = "test-util"))]

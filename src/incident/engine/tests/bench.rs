@@ -7,8 +7,7 @@ use crate::incident::engine::*;
 use crate::incident::input::*;
 use crate::incident::{IncidentView, Matcher, MessageRef};
 use crate::observation::{
-    Account, Counts, Endpoint, Facts, Kind, MethodName, Outcome, PathCapture, QueryCapture, Reason,
-    Route, Samples, Status, Window,
+    Account, Counts, Endpoint, Facts, Kind, MethodName, Reason, Route, Samples, Status, Window,
 };
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -42,18 +41,10 @@ pub(super) fn observed(key: Key, total: u64, at: Instant) -> Observed {
 pub(super) fn samples(reason: &str, at: Instant) -> Samples {
     let mut window = Window::default();
     window.take(&Facts {
-        at,
         took: Duration::from_millis(5),
-        outcome: Outcome::Plain,
-        info: None,
-        status: None,
         reason: Reason::Text(reason),
-        notes: &[],
-        site: None,
-        bytes: None,
         in_flight: 1,
-        path: PathCapture::Masked,
-        query: QueryCapture::Nothing,
+        ..Facts::at(at)
     });
     window.drain()
 }

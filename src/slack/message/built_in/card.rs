@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use crate::incident::IncidentView;
-use crate::observation::{Sample, spoken};
+use crate::observation::{Kind, Sample, spoken};
+
+use super::super::super::links::trace_id;
 
 use super::Line;
+
+/// So long after its start a process says so first.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// `connection refused ← pool timed out`, unless the headline, which shows
 /// the first `shown` bytes, said it already.
@@ -24,9 +29,21 @@ pub(super) fn causes(sample: &Sample, shown: usize) -> Line {
 /// Which request, where, since when: `/orders/1234 · request 01JX… · pod-7 ·
 /// 1.8.2, up 4 min · 61 in flight`.
 pub(super) fn context(view: &IncidentView, sample: &Sample) -> Line {
-    let mut line = Line::new();
-    let is_route = view.key().route().is_some_and(|route| route.as_str() == sample.path());
-    let route_shows_method = view.key().method().is_some_and(|m| m.as_str() == sample.method());
+    let up = view.uptime_at(sample.at());
+    let is_fresh = up < FRESH;
+    // Right after a deploy, that is the news.
+    let mut line = match is_fresh {
+        true => Line::new().text(format!("{} after start", spoken::span(up))),
+        false => Line::new(),
+    };
+    if view.key().kind() == Kind::Logged {
+        line = line.dot().text("at ").time(view.wall_at(sample.at()), view.now().wall);
+    }
+    let endpoint = sample.endpoint();
+    let route = view.key().route().or(endpoint.map(|endpoint| &endpoint.route));
+    let is_route = route.is_some_and(|route| route.as_str() == sample.path());
+    let method = view.key().method().or(endpoint.map(|endpoint| endpoint.method));
+    let route_shows_method = method.is_some_and(|m| m.as_str() == sample.method());
     if !sample.path().is_empty() && (!is_route || !sample.query().is_empty()) {
         let query = match sample.query() {
             "" => String::new(),
@@ -36,19 +53,25 @@ pub(super) fn context(view: &IncidentView, sample: &Sample) -> Line {
             method if route_shows_method || method.is_empty() => String::new(),
             method => format!("{method} "),
         };
-        line = line.code(format!("{method}{}{query}", sample.path()));
+        line = line.dot().code(format!("{method}{}{query}", sample.path()));
     }
     let agent = http::header::USER_AGENT;
     for (name, value) in sample.headers().filter(|(name, _)| *name != agent.as_str()) {
-        let name = if name == "x-request-id" { "request" } else { name };
+        let (name, value) = match name {
+            "x-request-id" => ("request", value),
+            "traceparent" => ("trace", trace_id(value).unwrap_or(value)),
+            name => (name, value),
+        };
         line = line.dot().text(format!("{name} ")).code(value);
     }
     for (name, value) in sample.notes() {
         line = line.dot().code(format!("{name} {value}"));
     }
-    // As it was then: right after a deploy, that is the news.
-    let up = view.uptime_at(sample.at());
-    line = deployed(view, up, line.dot().code(view.identity().instance()));
+    line = line.dot().code(view.identity().instance());
+    line = deployed(view, (!is_fresh).then_some(up), line);
+    if view.is_new() && !is_fresh && view.counts().total() == view.fresh() {
+        line = line.dot().text("first since this process started");
+    }
     if sample.in_flight() > 1 {
         let count = spoken::count(sample.in_flight() as u64);
         line = line.dot().text(format!("{count} in flight"));
@@ -60,14 +83,16 @@ pub(super) fn context(view: &IncidentView, sample: &Sample) -> Line {
 }
 
 pub(super) fn deployment(view: &IncidentView, line: Line) -> Line {
-    deployed(view, view.uptime(), line)
+    deployed(view, Some(view.uptime()), line)
 }
 
-fn deployed(view: &IncidentView, up: Duration, line: Line) -> Line {
-    let up = spoken::span(up);
-    match view.identity().release() {
-        Some(release) => line.dot().code(release).text(format!(", up {up}")),
-        None => line.dot().text(format!("up {up}")),
+fn deployed(view: &IncidentView, up: Option<Duration>, line: Line) -> Line {
+    let up = up.map(|up| format!("up {}", spoken::span(up)));
+    match (view.identity().release(), up) {
+        (Some(release), Some(up)) => line.dot().code(release).text(format!(", {up}")),
+        (Some(release), None) => line.dot().code(release),
+        (None, Some(up)) => line.dot().text(up),
+        (None, None) => line,
     }
 }
 

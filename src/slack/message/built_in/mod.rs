@@ -1,9 +1,11 @@
 //! The built-in rendering of an [`IncidentView`].
 
+mod blocked;
 mod card;
 mod ended;
 mod names;
 mod several;
+mod why;
 
 use crate::delivery::Op;
 use crate::incident::{IncidentView, Moment};
@@ -25,6 +27,7 @@ pub(crate) fn render(view: &IncidentView, op: Op<'_>) -> SlackMessage {
             several::cut(view)
         }
         Moment::Stopped => several::stopped(view),
+        Moment::Details => why::below(view),
         Moment::Test => test(view),
         Moment::Ended | Moment::Progress | Moment::Reminder if ended::is_moved(view) => {
             ended::moved(view)
@@ -79,9 +82,13 @@ fn first(view: &IncidentView) -> SlackMessage {
     }
     let mut message = SlackMessage::new(headline).color(color(kind));
     if let Some(sample) = sample {
-        message =
-            message.paragraph(causes(sample, HEADLINE_REASON)).paragraph(context(view, sample));
+        message = message
+            .paragraph(causes(sample, HEADLINE_REASON))
+            .paragraph(why::spent(view, sample))
+            .paragraph(context(view, sample));
+        message = why::details(view, sample, message);
     }
+    message = message.paragraph(why::around(view));
     if view.moved_in() > 0 {
         let before = "it had been told as slow or still running before";
         message = message.paragraph(Line::new().text(before));
@@ -105,6 +112,9 @@ fn still_running(
     (count, oldest): (u64, std::time::Duration),
     line: Line,
 ) -> Line {
+    if let Key::Blocked { .. } = view.key() {
+        return blocked::said(view.key(), blocked::longest(view), oldest, line);
+    }
     let oldest = spoken::span(oldest);
     let line = match count {
         1 => line.text(format!("still running {oldest} · ")),
@@ -115,12 +125,21 @@ fn still_running(
 
 fn progress(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     let kind = view.kind();
-    let opening = opening(icon(kind), view);
-    let mut headline = match (view.moment(), view.hanging()) {
-        (_, Some(hanging)) => still_running(view, hanging, opening),
-        (moment, _) => name(view.key(), opening.text(why(moment))),
+    let opened = opening(icon(kind), view).text(told_as(view.moment()));
+    let mut headline = match view.hanging() {
+        Some(hanging) => still_running(view, hanging, opening(icon(kind), view)),
+        None => name(view.key(), opened.clone()),
     };
-    if view.hanging().is_none() || view.counts().total() > 1 {
+    // How many one block kept waiting is said with it.
+    let is_one_block = blocked::longest(view).is_some_and(|blocked| {
+        view.round_total() <= u64::from(blocked.threads()) + u64::from(blocked.waited())
+    });
+    if is_one_block && matches!(view.key(), Key::Blocked { .. }) {
+        headline = match view.hanging() {
+            Some(_) => headline,
+            None => what(view.key(), view.samples().slowest(), opened),
+        };
+    } else if view.hanging().is_none() || view.counts().total() > 1 {
         headline = numbers(view, op, headline.dot());
     }
     let mut message = SlackMessage::new(headline).color(color(kind)).paragraph(span(view));
@@ -129,13 +148,16 @@ fn progress(view: &IncidentView, op: Op<'_>) -> SlackMessage {
         if !latest.is_empty() {
             latest = Line::new().text("latest: ").join(latest);
         }
-        message = message.paragraph(latest).paragraph(context(view, sample));
+        message = message
+            .paragraph(latest)
+            .paragraph(why::spent(view, sample))
+            .paragraph(context(view, sample));
     }
-    message.paragraph(beside(view))
+    message.paragraph(why::around(view)).paragraph(beside(view))
 }
 
 /// Why it is told now, if that is not plain.
-fn why(moment: Moment) -> &'static str {
+fn told_as(moment: Moment) -> &'static str {
     match moment {
         Moment::Again => "again: ",
         Moment::Reminder => "still: ",

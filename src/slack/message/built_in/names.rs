@@ -1,7 +1,10 @@
 //! What an incident is called.
 
-use crate::observation::{Key, Kind, Outcome, Route, Sample, Status, floor_boundary, spoken};
+use crate::observation::{
+    Blocked, Key, Kind, Outcome, Route, Sample, Status, floor_boundary, spoken,
+};
 
+use super::blocked;
 use super::card::size;
 use super::{Color, Line};
 
@@ -17,6 +20,10 @@ pub(super) fn what(key: &Key, sample: Option<&Sample>, line: Line) -> Line {
         None => line,
     };
     match (key, key.kind()) {
+        (Key::Blocked { .. }, _) => {
+            let blocked = sample.blocked();
+            blocked::said(key, blocked, blocked.map_or(sample.took(), Blocked::lasted), line)
+        }
         (Key::Request { .. }, Kind::Slow | Kind::Hung) => {
             if sample.outcome() == Outcome::GivenUp {
                 let line = request(key, line.text(format!("cancelled after {took} · ")));
@@ -44,16 +51,24 @@ pub(super) fn what(key: &Key, sample: Option<&Sample>, line: Line) -> Line {
             let sent = sample.bytes().map(|bytes| format!("after {} in ", size(bytes)));
             line.dot().text(format!("{}{took}", sent.unwrap_or_default()))
         }
-        (Key::Request { .. } | Key::Panic { .. }, Kind::Panicked) => {
+        (Key::Panic { site }, _) => {
             // The site alone does not say which request it was.
-            let line = line.text("panic ");
-            let line = match key {
-                Key::Panic { site } => {
-                    reason(line.code(sample.method())).dot().code(site.to_string())
-                }
-                _ => reason(request(key, line)),
-            };
-            line.dot().text(took)
+            let line = reason(place(sample, line.text("panic "))).dot().code(site.to_string());
+            match sample.endpoint() {
+                Some(_) => line.dot().text(took),
+                None => line,
+            }
+        }
+        (Key::Request { .. }, Kind::Panicked) => {
+            reason(request(key, line.text("panic "))).dot().text(took)
+        }
+        (Key::Log { target, site }, _) => {
+            let line = reason(line.text("ERROR ").code(target.as_ref())).dot();
+            let line = line.code(site.to_string());
+            match sample.endpoint() {
+                Some(_) => place(sample, line.dot()),
+                None => line,
+            }
         }
         (Key::Request { kind: Kind::Failed, .. }, _) => {
             let line = match (key.status().or(sample.status()), sample.outcome()) {
@@ -82,7 +97,10 @@ pub(super) fn name(key: &Key, line: Line) -> Line {
             request(key, line.text(word))
         }
         Key::Panic { site } => line.text("panic at ").code(site.to_string()),
-        Key::Log { target, .. } => line.text("error · ").code(target.as_ref()),
+        Key::Log { target, site } => {
+            line.text("ERROR ").code(target.as_ref()).dot().code(site.to_string())
+        }
+        Key::Blocked { .. } => request(key, line.text("async runtime blocked by ")),
         Key::Cut => line.text("requests cut by the shutdown"),
         Key::RollUp { kind } => line.text(format!("several routes: {}", word(*kind))),
         Key::Other { kind } => line.text(format!("{} on further routes", word(*kind))),
@@ -94,6 +112,14 @@ pub(super) fn request(key: &Key, line: Line) -> Line {
         (Some(_), Some(Route::Unmatched)) => line.code(Route::Unmatched.to_string()),
         (Some(method), Some(route)) => line.code(format!("{method} {route}")),
         _ => line,
+    }
+}
+
+/// Which request it was, if its key does not say so.
+fn place(sample: &Sample, line: Line) -> Line {
+    match sample.endpoint() {
+        Some(endpoint) => line.code(format!("{} {}", endpoint.method, endpoint.route)),
+        None => line.text("outside any request"),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::observation::{Key, Kind, spoken};
 
 use super::card::{causes, context, deployment};
 use super::names::{HEADLINE_REASON, color, icon, name, request, shortened, what};
-use super::{Color, Line, SlackMessage, beside, numbers, opening, requests, span, why};
+use super::{Color, Line, SlackMessage, beside, numbers, opening, requests, span, told_as};
 
 /// A digest names only the worst ones again.
 const IN_A_DIGEST: usize = 3;
@@ -17,7 +17,7 @@ pub(super) fn roll_up(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     let kind = view.kind();
     let (all, active) = view.routes().unwrap_or_default();
     let mut headline = opening(icon(kind), view);
-    headline = headline.text(why(view.moment()));
+    headline = headline.text(told_as(view.moment()));
     headline = match (active, view.rows()) {
         // Only one came back: it has a name.
         (_, [one]) if all == 1 => name(one.key(), headline),
@@ -206,7 +206,8 @@ pub(super) fn stopped(view: &IncidentView) -> SlackMessage {
             return rows(view, message, usize::MAX);
         }
         // An edit replaces the message that told what happened: say it again.
-        if let Some(sample) = view.samples().first() {
+        let only = view.samples().last().filter(|_| view.counts().total() == 1);
+        if let Some(sample) = only.or(view.samples().first()) {
             message = message
                 .paragraph(what(view.key(), Some(sample), Line::new().text("first: ")))
                 .paragraph(causes(sample, HEADLINE_REASON))

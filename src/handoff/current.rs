@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use crate::handoff::{Notes, Slot};
+use super::{Notes, Slot};
 
 thread_local! {
     static CURRENT: Cell<Current> = const { Cell::new(Current::Nothing) };

@@ -1,0 +1,76 @@
+//! The panic hook: where a panic was, and in which request.
+
+use std::backtrace::Backtrace;
+use std::panic::PanicHookInfo;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use crate::handoff::{Current, Notes, Outside, PanicRecord, own_thread, with_current};
+use crate::observation::{Site, Trace};
+
+use super::PanicBacktrace;
+
+const FROM_ENV: u8 = 0;
+const NEVER: u8 = 1;
+const ALWAYS: u8 = 2;
+
+static INSTALLED: AtomicBool = AtomicBool::new(false);
+/// What the layer that was made last wants.
+static BACKTRACES: AtomicU8 = AtomicU8::new(FROM_ENV);
+
+/// Installs the hook in front of the one that is there, once in a process. One
+/// that is set later without calling it switches it off: then panics are told
+/// by what they said, without their place.
+pub(crate) fn install(backtrace: PanicBacktrace) {
+    let wanted = match backtrace {
+        PanicBacktrace::FromEnv => FROM_ENV,
+        PanicBacktrace::Never => NEVER,
+        PanicBacktrace::Always => ALWAYS,
+    };
+    BACKTRACES.store(wanted, Ordering::Relaxed);
+    // Nobody may set a hook while they panic.
+    if std::thread::panicking() || INSTALLED.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        take_down(info);
+        previous(info);
+    }));
+}
+
+/// Takes a panic down. It runs while the thread panics: it calls nobody's code,
+/// logs nothing and waits for nobody.
+fn take_down(info: &PanicHookInfo<'_>) {
+    if own_thread::is_marked() {
+        return;
+    }
+    let of = |notes: &Arc<Notes>, is_apart| Some((Arc::clone(notes), is_apart));
+    let request = with_current(|current| match current {
+        Current::Nothing => None,
+        Current::Request(slot) => of(slot.notes(), false),
+        Current::Scope(notes) => of(notes, true),
+    });
+    let request = request.flatten();
+    if request.is_none() && !Outside::wants_panics() {
+        return;
+    }
+    let site = info.location().map_or_else(Site::nowhere, Site::of);
+    let raw = match BACKTRACES.load(Ordering::Relaxed) {
+        ALWAYS => Backtrace::force_capture(),
+        NEVER => Backtrace::disabled(),
+        _ => Backtrace::capture(),
+    };
+    let trace = Trace::of(raw).map(Arc::new);
+    let mut record = PanicRecord::new(site, info.payload(), trace);
+    let untaken = match request {
+        Some((notes, is_apart)) => {
+            record.is_apart = is_apart;
+            notes.panicked(record)
+        }
+        None => Err(record),
+    };
+    if let Err(record) = untaken {
+        Outside::panicked(&record);
+    }
+}

@@ -1,0 +1,110 @@
+//! [`Outside`]: takes what happens outside of any request.
+
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
+
+use crate::observation::lock::relock;
+use crate::observation::{Facts, KeyRef, LogLine, Reason, Site};
+
+use super::{Handoff, PanicRecord};
+
+/// So many events are kept until somebody wants them.
+const MAX_EARLY: usize = 16;
+
+/// Everybody in this process who wants to know.
+static LISTENERS: Mutex<Vec<Weak<Outside>>> = Mutex::new(Vec::new());
+/// What was logged before there was anybody.
+static EARLY: Mutex<Early> = Mutex::new(Early { is_over: false, lines: Vec::new() });
+
+struct Early {
+    is_over: bool,
+    lines: Vec<(Instant, LogLine)>,
+}
+
+/// Takes what happens outside of any request: errors that are logged, and
+/// panics, in jobs, at start-up, in tasks of their own.
+#[derive(Debug)]
+pub(crate) struct Outside {
+    pub(crate) handoff: Arc<Handoff>,
+    pub(crate) error_logs: bool,
+    pub(crate) background_panics: bool,
+}
+
+impl Outside {
+    /// Wants to know from now on, for as long as it lives; and what was logged
+    /// before there was anybody.
+    pub(crate) fn listen(self: &Arc<Self>) {
+        if !self.error_logs && !self.background_panics {
+            return;
+        }
+        let early = match self.error_logs {
+            true => {
+                let mut early = relock(&EARLY);
+                early.is_over = true;
+                std::mem::take(&mut early.lines)
+            }
+            false => Vec::new(),
+        };
+        let mut listeners = relock(&LISTENERS);
+        listeners.retain(|known| known.strong_count() > 0);
+        listeners.push(Arc::downgrade(self));
+        drop(listeners);
+        for (at, line) in early {
+            self.take_line(&line, at);
+        }
+    }
+
+    fn all() -> Vec<Arc<Outside>> {
+        relock(&LISTENERS).iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// An error was logged outside of any request.
+    #[cfg_attr(not(feature = "request-logs"), expect(dead_code, reason = "nobody logs"))]
+    pub(crate) fn logged(line: LogLine) {
+        let listeners: Vec<_> =
+            Outside::all().into_iter().filter(|outside| outside.error_logs).collect();
+        if listeners.is_empty() {
+            let mut early = relock(&EARLY);
+            if !early.is_over && early.lines.len() < MAX_EARLY {
+                early.lines.push((Instant::now(), line));
+            }
+            return;
+        }
+        for outside in listeners {
+            outside.take_line(&line, Instant::now());
+        }
+    }
+
+    fn take_line(&self, line: &LogLine, at: Instant) {
+        let (handoff, nowhere) = (&self.handoff, Site::nowhere());
+        let site = line.site.as_ref().unwrap_or(&nowhere);
+        let now = handoff.clock.now();
+        let facts = Facts {
+            reason: Reason::Text(&line.text),
+            site: Some(site),
+            in_flight: handoff.registry.in_flight(),
+            ..Facts::at(now.checked_sub(at.elapsed()).unwrap_or(now))
+        };
+        handoff.tally.record(KeyRef::Log { target: &line.target, site }, &facts);
+    }
+
+    /// Whether anybody wants to know of panics.
+    pub(crate) fn wants_panics() -> bool {
+        Outside::all().iter().any(|outside| outside.background_panics)
+    }
+
+    /// A panic that is no request's. Called while a thread panics.
+    pub(crate) fn panicked(record: &PanicRecord) {
+        for outside in Outside::all().into_iter().filter(|outside| outside.background_panics) {
+            let handoff = &outside.handoff;
+            let facts = Facts {
+                reason: Reason::Text(record.said()),
+                site: Some(&record.site),
+                detail: handoff.details.detail(Vec::new(), 0, record.trace.clone()),
+                in_flight: handoff.registry.in_flight(),
+                ..Facts::at(handoff.clock.now())
+            };
+            handoff.tally.record(KeyRef::Panic(&record.site), &facts);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! [`PollMeter`]: measures a request's polls.
+
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::observation::{Polls, ThreadName};
+
+/// It is not being polled.
+const IDLE: u64 = 0;
+/// It is being polled, and nobody has looked at a clock.
+const UNTIMED: u64 = u64::MAX;
+
+/// Measures a request's polls, in nanoseconds since it came.
+///
+/// Only who polls the request writes to it, so that no write has to be a
+/// read-modify-write; our thread reads. One exception: a poll that nobody
+/// timed is given its time by our thread when that first sees it, so short
+/// ones cost no look at a clock and long ones are measured all the same.
+#[derive(Debug, Default)]
+pub(crate) struct PollMeter {
+    /// When the poll under way began, plus one.
+    since: AtomicU64,
+    thread: AtomicU32,
+    count: AtomicU32,
+    busy: AtomicU64,
+    longest: AtomicU64,
+    longest_thread: AtomicU32,
+}
+
+impl PollMeter {
+    /// A poll begins.
+    pub(crate) fn begin(&self, age: Duration) {
+        self.start(stamp(age));
+    }
+
+    /// A poll begins that is not timed.
+    pub(crate) fn begin_untimed(&self) {
+        self.start(UNTIMED);
+    }
+
+    fn start(&self, since: u64) {
+        self.thread.store(ThreadName::here().number(), Ordering::Relaxed);
+        self.since.store(since, Ordering::Relaxed);
+    }
+
+    /// The poll is over.
+    pub(crate) fn end(&self, age: Duration) {
+        let since = self.since.load(Ordering::Relaxed);
+        self.since.store(IDLE, Ordering::Relaxed);
+        self.add(since, stamp(age));
+    }
+
+    /// A poll that was not timed is over; `age` is asked for only if our
+    /// thread has seen it.
+    pub(crate) fn end_untimed(&self, age: impl FnOnce() -> Duration) {
+        let since = self.since.load(Ordering::Relaxed);
+        // Rarely it is stamped just now; then it was short, and is not counted.
+        self.since.store(IDLE, Ordering::Relaxed);
+        if since != UNTIMED {
+            self.add(since, stamp(age()));
+        }
+    }
+
+    fn add(&self, since: u64, now: u64) {
+        let took = now.saturating_sub(since);
+        let raise = |cell: &AtomicU64, by: u64| {
+            cell.store(cell.load(Ordering::Relaxed).saturating_add(by), Ordering::Relaxed);
+        };
+        raise(&self.busy, took);
+        let count = self.count.load(Ordering::Relaxed);
+        self.count.store(count.saturating_add(1), Ordering::Relaxed);
+        if took > self.longest.load(Ordering::Relaxed) {
+            self.longest.store(took, Ordering::Relaxed);
+            self.longest_thread.store(self.thread.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
+    /// For how long it has been polled without a break, if it is being polled.
+    /// Gives a time to a poll that has none.
+    pub(crate) fn current(&self, age: Duration) -> Option<Duration> {
+        let now = stamp(age);
+        let since = match self.since.load(Ordering::Relaxed) {
+            IDLE => return None,
+            UNTIMED => {
+                let stamped =
+                    self.since.compare_exchange(UNTIMED, now, Ordering::Relaxed, Ordering::Relaxed);
+                stamped.ok()?;
+                now
+            }
+            since => since,
+        };
+        Some(Duration::from_nanos(now.saturating_sub(since)))
+    }
+
+    /// What it has measured by now; `None` if it has measured nothing.
+    pub(crate) fn read(&self, age: Duration) -> Option<Polls> {
+        let current = self.current(age).map(nanos);
+        let (busy, longest) =
+            (self.busy.load(Ordering::Relaxed), self.longest.load(Ordering::Relaxed));
+        let count = self.count.load(Ordering::Relaxed);
+        let under_way = current.unwrap_or(0);
+        let thread = match under_way > longest {
+            true => &self.thread,
+            false => &self.longest_thread,
+        };
+        (count > 0 || current.is_some()).then(|| Polls {
+            count: count.saturating_add(u32::from(current.is_some())),
+            thread: ThreadName::from_number(thread.load(Ordering::Relaxed)),
+            busy: busy.saturating_add(under_way),
+            longest: longest.max(under_way),
+            current: current.and_then(NonZeroU64::new),
+        })
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = PollMeter::default();
+    }
+}
+
+fn nanos(age: Duration) -> u64 {
+    u64::try_from(age.as_nanos()).unwrap_or(UNTIMED - 2)
+}
+
+/// Never one of the two marks.
+fn stamp(age: Duration) -> u64 {
+    nanos(age).min(UNTIMED - 2) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn busy_and_longest_and_the_poll_under_way() {
+        let meter = PollMeter::default();
+        assert_eq!(meter.read(Duration::ZERO), None);
+        meter.begin(Duration::ZERO);
+        meter.end(3 * MS);
+        meter.begin(10 * MS);
+        meter.end(50 * MS);
+        let polls = meter.read(60 * MS).unwrap();
+        assert_eq!((polls.count(), polls.busy(), polls.longest()), (2, 43 * MS, 40 * MS));
+        assert_eq!(polls.current(), None);
+
+        meter.begin(100 * MS);
+        let polls = meter.read(300 * MS).unwrap();
+        assert_eq!((polls.count(), polls.busy(), polls.longest()), (3, 243 * MS, 200 * MS));
+        assert_eq!(polls.current(), Some(200 * MS));
+        assert_eq!(polls.thread(), std::thread::current().name().map(Into::into));
+    }
+
+    #[test]
+    fn what_is_not_timed_counts_from_when_it_was_seen() {
+        let meter = PollMeter::default();
+        meter.begin_untimed();
+        meter.end_untimed(|| unreachable!("nobody saw it"));
+        assert_eq!(meter.read(MS), None);
+
+        meter.begin_untimed();
+        assert_eq!(meter.current(10 * MS), Some(Duration::ZERO));
+        assert_eq!(meter.current(30 * MS), Some(20 * MS));
+        meter.end_untimed(|| 35 * MS);
+        assert_eq!(meter.read(90 * MS).unwrap().longest(), 25 * MS);
+        assert_eq!(meter.current(90 * MS), None);
+    }
+}

@@ -1,0 +1,134 @@
+//! Why: how the time was spent, what was logged, where it panicked, what else
+//! was going on.
+
+use std::time::Duration;
+
+use crate::incident::IncidentView;
+use crate::observation::{Kind, Polls, Sample, spoken};
+
+use super::names::{shortened, what};
+use super::{Color, Line, SlackMessage, opening};
+
+/// What a message without a thread shows of logs and backtrace, in lines.
+const LOGS_INLINE: usize = 8;
+const FRAMES_INLINE: usize = 8;
+/// A log line in a card is cut after so many bytes.
+const LOG_LINE: usize = 300;
+/// A gauge's value is cut after so many bytes.
+const GAUGE: usize = 40;
+
+/// How a slow request spent its time: `waiting 125.9 s, computing 0.2 s in 12
+/// polls, longest 40 ms`, or that it blocked the runtime.
+pub(super) fn spent(view: &IncidentView, sample: &Sample) -> Line {
+    let is_slow = matches!(view.key().kind(), Kind::Slow | Kind::Cancelled);
+    let Some(polls) = sample.polls() else { return Line::new() };
+    let took = sample.took();
+    // A body is not measured poll by poll.
+    if !is_slow && took < Duration::from_secs(1) {
+        return Line::new();
+    }
+    if polls.is_blocking(took) {
+        return blocking(polls);
+    }
+    let waited = seconds(took.saturating_sub(polls.busy()));
+    let busy = seconds(polls.busy());
+    let line = Line::new().text(format!("waiting {waited}, computing {busy}"));
+    let longest = spoken::duration(polls.longest());
+    match polls.count() {
+        0 | 1 => line,
+        count => {
+            let count = spoken::count(count.into());
+            line.text(format!(" in {count} polls, longest {longest}"))
+        }
+    }
+}
+
+fn blocking(polls: &Polls) -> Line {
+    let longest = spoken::duration(polls.longest());
+    let took = match polls.current() {
+        Some(current) if current >= polls.longest() => {
+            format!("one poll has taken {longest} so far")
+        }
+        _ => format!("one poll took {longest}"),
+    };
+    let line = Line::new().strong("blocking the async runtime").text(format!(": {took}"));
+    match polls.thread() {
+        Some(thread) => line.text(" on thread ").code(&*thread),
+        None => line,
+    }
+}
+
+/// Seconds with a tenth, however many.
+fn seconds(span: Duration) -> String {
+    let tenths = (span.as_millis() + 50) / 100;
+    format!("{}.{} s", tenths / 10, tenths % 10)
+}
+
+/// What was logged while the request ran, and where it panicked: the last
+/// words of both, if the rest goes below the message.
+pub(super) fn details(view: &IncidentView, sample: &Sample, message: SlackMessage) -> SlackMessage {
+    let most = if view.has_thread { Sample::LOGS_AT_ONCE } else { LOGS_INLINE };
+    let message = message.preformatted(logs(sample, most, LOG_LINE));
+    // Its names are looked up only where they are shown.
+    let trace = match view.has_thread {
+        true => None,
+        false => sample.backtrace(),
+    };
+    let lines: Vec<&str> = trace.unwrap_or_default().lines().take(FRAMES_INLINE).collect();
+    message.preformatted(lines.join("\n"))
+}
+
+/// The last log lines, and how many came before.
+fn logs(sample: &Sample, most: usize, longest: usize) -> String {
+    let count = sample.logs().count();
+    let earlier = count.saturating_sub(most) + usize::try_from(sample.logs_left_out()).unwrap_or(0);
+    let mut lines: Vec<String> = Vec::new();
+    if earlier > 0 {
+        lines.push(format!("… {earlier} earlier"));
+    }
+    let said = sample.logs().skip(count.saturating_sub(most));
+    lines.extend(said.map(|line| shortened(&line.to_string().replace('\n', " "), longest)));
+    lines.join("\n")
+}
+
+/// What goes below the message: all of it.
+pub(super) fn below(view: &IncidentView) -> SlackMessage {
+    let samples = [view.samples().first(), view.samples().last()];
+    let samples = samples.into_iter().flatten();
+    let sample = samples.clone().find(|sample| sample.has_more()).or(samples.clone().next());
+    let headline = what(view.key(), sample, opening("🔎", view));
+    let message = SlackMessage::new(headline).color(Color::GREY);
+    let Some(sample) = sample else { return message };
+    let mut message = message.preformatted(logs(sample, usize::MAX, usize::MAX));
+    if let Some(trace) = sample.backtrace() {
+        let thread = sample.thread();
+        let on = thread.map(|thread| Line::new().text("on thread ").code(&*thread));
+        message = message.paragraph(on.unwrap_or_default()).preformatted(trace);
+    }
+    message
+}
+
+/// What else goes on in the process: gauges, and who has been in flight for
+/// longest.
+pub(super) fn around(view: &IncidentView) -> Line {
+    let mut line = Line::new();
+    for (name, value) in view.gauges() {
+        line = line.dot().text(format!("{name} ")).code(shortened(value, GAUGE));
+    }
+    // Alone in flight it is named above.
+    if view.oldest().len() > 1 {
+        line = line.dot().text("oldest in flight: ");
+        for (n, request) in view.oldest().iter().enumerate() {
+            let age = spoken::duration(request.age());
+            let name = format!("{} {}", request.method(), request.route());
+            line = line.text(if n > 0 { ", " } else { "" }).code(name).text(format!(" {age}"));
+            let blocking = request.polled_for().filter(|polled| *polled >= Duration::from_secs(1));
+            line = line.text(if blocking.is_some() { " blocking" } else { "" });
+        }
+    }
+    if line.is_empty() {
+        return line;
+    }
+    let now = view.now().wall;
+    Line::new().text("at ").time(now, now).text(": ").join(line)
+}
