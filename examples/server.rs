@@ -9,6 +9,7 @@ use std::error::Error;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -19,8 +20,11 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use futures_util::stream;
 use slack_inbox::Inbox;
-use tower_slack_alert::{AlertConfig, Destination, ReportedError, RequestAlert, SlackAlertLayer};
+use tower_slack_alert::{
+    AlertConfig, Destination, ReportedError, RequestAlert, RequestLogLayer, SlackAlertLayer,
+};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::prelude::*;
 
 const PORT: u16 = 3000;
 const INBOX_PORT: u16 = 3001;
@@ -47,9 +51,17 @@ async fn run() -> Result<(), Box<dyn Error>> {
     // The inbox prints messages in full; their one-line record would say it twice.
     let default = if inbox.is_some() { "info,tower_slack_alert::alert=warn" } else { "info" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).init();
+    tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_filter(filter))
+        .with(RequestLogLayer::new().with_filter(RequestLogLayer::filter()))
+        .init();
 
-    let alerts = SlackAlertLayer::new(config.ignore_path("/healthz").build()?);
+    let config = config
+        .ignore_path("/healthz")
+        .error_logs(true)
+        .background_panics(true)
+        .gauge("orders so far", || ORDERS.load(Ordering::Relaxed));
+    let alerts = SlackAlertLayer::new(config.build()?);
     let handle = alerts.handle();
 
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port("PORT", PORT)?));
@@ -104,6 +116,8 @@ fn app(alerts: SlackAlertLayer) -> Router {
         .route("/stream/{chunks}", get(chunks))
         .route("/broken-stream", get(broken_stream))
         .route("/orders", post(order))
+        .route("/cached", get(cached))
+        .route("/job", get(job))
         .layer(alerts)
         .layer(Extension(Stock(vec![1, 2, 3])))
 }
@@ -116,9 +130,12 @@ async fn index(headers: HeaderMap) -> String {
         ("/fail/503", "any status; 4xx are not told"),
         ("/panic", "a panic, answered 500"),
         ("/slow/6000", "slow: 6 s"),
-        ("/block/6000", "the same, blocking its thread"),
+        ("/slow/40000", "told while it runs, after 30 s"),
+        ("/block/6000", "slow, blocking its thread; as many as there are threads block all"),
         ("/broken-stream", "a body that fails midway"),
-        ("/orders -X POST", "a 500 with its reason"),
+        ("/orders -X POST", "a 500 with its reason and its own logs"),
+        ("/cached", "fine, but it logs an error"),
+        ("/job", "fine, but a task that it spawns panics"),
         ("/users/1", "fine"),
         ("/stream/5", "fine, in 5 chunks"),
         ("/healthz", "ignored, whatever it says"),
@@ -175,9 +192,26 @@ async fn broken_stream() -> Response {
     Body::from_stream(parts).into_response()
 }
 
+static ORDERS: AtomicU64 = AtomicU64::new(0);
+
 async fn order() -> Result<StatusCode, OrderError> {
-    RequestAlert::current().note("tenant", "acme");
+    let order = ORDERS.fetch_add(1, Ordering::Relaxed) + 1;
+    RequestAlert::current().note("order", order);
+    tracing::warn!(order, "no idle connection, waiting for one");
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    tracing::error!(order, "could not save the order");
     Err(OrderError { cause: PoolTimeout })
+}
+
+async fn cached() -> &'static str {
+    tracing::error!(cache = "prices", "could not refresh the cache, serving an old one");
+    "prices of yesterday\n"
+}
+
+async fn job() -> &'static str {
+    let receipt: Option<u64> = None;
+    tokio::spawn(async move { receipt.map(|n| n + 1).expect("an order has a receipt") });
+    "begun\n"
 }
 
 /// An error of the application, with its cause.

@@ -12,6 +12,8 @@ use super::site::{is_foreign, portable};
 const MAX_TEXT: usize = 3_000;
 /// A frame's name and place are cut after so many bytes.
 const MAX_FRAME: usize = 240;
+/// So many frames of others are told.
+const MAX_OTHERS: usize = 10;
 
 /// A panic's backtrace. Taking it costs microseconds; its names are looked up
 /// by whoever first reads it, which costs up to a quarter of a second: our
@@ -65,7 +67,8 @@ impl Frame<'_> {
     }
 
     fn said(&self) -> String {
-        let name = self.name.get(..floor_boundary(self.name, MAX_FRAME)).unwrap_or_default();
+        let name = without_generics(self.name);
+        let name = name.get(..floor_boundary(&name, MAX_FRAME)).unwrap_or_default();
         match self.place.map(portable) {
             Some(place) => format!("{name}   {place}"),
             None => name.to_owned(),
@@ -123,16 +126,17 @@ fn readable(raw: &str) -> String {
     let mine = frames.get(at..).unwrap_or_default();
     // Below our own poll is whoever serves.
     let below = mine.iter().position(|frame| {
-        frame.name.contains("tower_slack_alert::service::watched")
+        frame.name.contains("tower_slack_alert::service::")
             || frame.name.contains("__rust_begin_short_backtrace")
     });
     let mine = mine.get(..below.unwrap_or(mine.len())).unwrap_or_default();
-    let (own, others): (Vec<_>, Vec<_>) = mine.iter().partition(|frame| frame.is_own());
+    let named = mine.iter().filter(|frame| !frame.name.starts_with("__rust_"));
+    let (own, others): (Vec<_>, Vec<_>) = named.partition(|frame| frame.is_own());
     let mut out = String::new();
-    let all = own.len() + others.len();
+    let (all, most) = (own.len() + others.len(), own.len() + MAX_OTHERS);
     for (n, frame) in own.into_iter().chain(others).enumerate() {
         let said = redact(&frame.said());
-        if out.len() + said.len() + 40 > MAX_TEXT {
+        if n >= most || out.len() + said.len() + 40 > MAX_TEXT {
             out.push_str(&format!("… {} more frames", all - n));
             break;
         }
@@ -162,8 +166,37 @@ fn frames(raw: &str) -> Vec<Frame<'_>> {
     frames
 }
 
+/// A name without the types that its generic parameters stand for, which can be
+/// longer than all the rest.
+fn without_generics(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let (mut depth, mut before) = (0_usize, ' ');
+    for c in name.chars() {
+        let opens = c == '<'
+            && (depth > 0 || before.is_alphanumeric() || matches!(before, '_' | '}' | ':'));
+        let closes = c == '>' && depth > 0 && before != '-';
+        depth += usize::from(opens);
+        if depth == 0 {
+            out.push(c);
+        }
+        depth -= usize::from(closes);
+        before = c;
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn names_are_told_without_their_generics() {
+        let short = |name| without_generics(name);
+        assert_eq!(short("poll<Box<dyn Fn() -> u8>, T>"), "poll");
+        assert_eq!(short("<axum::H<F> as core::Future>::poll"), "<axum::H as core::Future>::poll");
+        assert_eq!(short("{async_block#0}<fn(A) -> B>"), "{async_block#0}");
+        assert_eq!(short("shop::total::{{closure}}"), "shop::total::{{closure}}");
+        assert_eq!(short("a<b"), "a");
+    }
+
     use super::*;
 
     const RAW: &str = "\
@@ -194,7 +227,7 @@ mod tests {
             readable(RAW),
             "shop::cart::total   src/cart.rs:88:17\n\
              shop::cart::show::{{closure}}   src/cart.rs:40:5\n\
-             <alloc::vec::Vec<T,A> as core::ops::index::Index<I>>::index   \
+             <alloc::vec::Vec as core::ops::index::Index>::index   \
              library/alloc/src/vec/mod.rs:3000:9\n\
              <axum::handler::Future as core::future::Future>::poll   axum-0.8.9/src/handler.rs:9:1"
         );

@@ -186,10 +186,10 @@ impl Driver {
     fn step(&mut self) {
         let now = self.now();
         self.look(now);
-        // What has ended by now is in the tally by now.
-        let running = self.running();
         if self.stopping.is_none() && self.may_drain() {
-            // First, so that what went well before a failure is not counted
+            // First: what has ended by now is in the tally by now.
+            let running = self.running();
+            // Then, so that what went well before a failure is not counted
             // as having gone well since.
             let successes = self.handoff.successes.take();
             self.engine.handle(now, Input::Succeeded(successes));

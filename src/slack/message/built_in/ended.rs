@@ -6,7 +6,7 @@ use crate::observation::{Key, Kind, spoken};
 
 use super::card::{causes, context};
 use super::names::{HEADLINE_REASON, name, request, what};
-use super::{Color, Line, SlackMessage, beside, did, opening, several, span};
+use super::{Color, Line, SlackMessage, beside, did, opening, several, span, why};
 
 /// What is told when an incident has ended: recovered with proof, quiet, or
 /// once.
@@ -45,7 +45,7 @@ pub(super) fn ended(view: &IncidentView, op: Op<'_>) -> SlackMessage {
                 .paragraph(span(view)),
         };
     }
-    if let Some(sample) = view.samples().last().or(view.samples().first()) {
+    if let Some(sample) = why::latest(view).or(view.samples().first()) {
         let latest = match is_once {
             true => causes(sample, HEADLINE_REASON),
             false => match causes(sample, 0) {

@@ -137,13 +137,13 @@ fn progress(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     if is_one_block && matches!(view.key(), Key::Blocked { .. }) {
         headline = match view.hanging() {
             Some(_) => headline,
-            None => what(view.key(), view.samples().slowest(), opened),
+            None => what(view.key(), why::latest(view), opened),
         };
     } else if view.hanging().is_none() || view.counts().total() > 1 {
         headline = numbers(view, op, headline.dot());
     }
     let mut message = SlackMessage::new(headline).color(color(kind)).paragraph(span(view));
-    if let Some(sample) = view.samples().last() {
+    if let Some(sample) = why::latest(view) {
         let mut latest = causes(sample, 0);
         if !latest.is_empty() {
             latest = Line::new().text("latest: ").join(latest);

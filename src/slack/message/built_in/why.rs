@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::incident::IncidentView;
-use crate::observation::{Kind, Polls, Sample, spoken};
+use crate::observation::{Key, Kind, Polls, Sample, spoken};
 
 use super::names::{shortened, what};
 use super::{Color, Line, SlackMessage, opening};
@@ -16,6 +16,17 @@ const FRAMES_INLINE: usize = 8;
 const LOG_LINE: usize = 300;
 /// A gauge's value is cut after so many bytes.
 const GAUGE: usize = 40;
+
+/// The request that stands for the latest ones: of those that a block kept
+/// waiting and those that made it, one of these.
+pub(super) fn latest(view: &IncidentView) -> Option<&Sample> {
+    let samples = view.samples();
+    let known = [samples.last(), samples.first(), samples.slowest()];
+    let blocks =
+        |sample: &&Sample| sample.polls().is_some_and(|polls| polls.is_blocking(sample.took()));
+    let made_it = known.into_iter().flatten().find(blocks);
+    made_it.filter(|_| matches!(view.key(), Key::Blocked { .. })).or(samples.last())
+}
 
 /// How a slow request spent its time: `waiting 125.9 s, computing 0.2 s in 12
 /// polls, longest 40 ms`, or that it blocked the runtime.
