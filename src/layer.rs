@@ -55,11 +55,7 @@ impl SlackAlertLayer {
         if let Some(backtrace) = config.panic_hook {
             panic_hook::install(backtrace);
         }
-        let outside = Outside {
-            handoff: Arc::clone(&handoff),
-            error_logs: rules.error_logs,
-            background_panics: rules.background_panics,
-        };
+        let outside = Outside::new(Arc::clone(&handoff), rules.error_logs, rules.background_panics);
         let control: Arc<Control> = start(Setup {
             handoff: Arc::clone(&handoff),
             policy: config.policy,

@@ -45,6 +45,14 @@ fn take_down(info: &PanicHookInfo<'_>) {
     if own_thread::is_marked() {
         return;
     }
+    if cfg!(panic = "abort") {
+        let record = record(info);
+        with_current(|current| match current {
+            Current::Request(slot) => Outside::last_words(&record, Some(slot)),
+            Current::Nothing | Current::Scope(_) => Outside::last_words(&record, None),
+        });
+        return;
+    }
     let of = |notes: &Arc<Notes>, is_apart| Some((Arc::clone(notes), is_apart));
     let request = with_current(|current| match current {
         Current::Nothing => None,
@@ -55,14 +63,7 @@ fn take_down(info: &PanicHookInfo<'_>) {
     if request.is_none() && !Outside::wants_panics() {
         return;
     }
-    let site = info.location().map_or_else(Site::nowhere, Site::of);
-    let raw = match BACKTRACES.load(Ordering::Relaxed) {
-        ALWAYS => Backtrace::force_capture(),
-        NEVER => Backtrace::disabled(),
-        _ => Backtrace::capture(),
-    };
-    let trace = Trace::of(raw).map(Arc::new);
-    let mut record = PanicRecord::new(site, info.payload(), trace);
+    let mut record = record(info);
     let untaken = match request {
         Some((notes, is_apart)) => {
             record.is_apart = is_apart;
@@ -73,4 +74,14 @@ fn take_down(info: &PanicHookInfo<'_>) {
     if let Err(record) = untaken {
         Outside::panicked(&record);
     }
+}
+
+fn record(info: &PanicHookInfo<'_>) -> PanicRecord {
+    let site = info.location().map_or_else(Site::nowhere, Site::of);
+    let raw = match BACKTRACES.load(Ordering::Relaxed) {
+        ALWAYS => Backtrace::force_capture(),
+        NEVER => Backtrace::disabled(),
+        _ => Backtrace::capture(),
+    };
+    PanicRecord::new(site, info.payload(), Trace::of(raw).map(Arc::new))
 }

@@ -1,12 +1,13 @@
 //! [`Outside`]: takes what happens outside of any request.
 
-use std::sync::{Arc, Mutex, Weak};
-use std::time::Instant;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::{Duration, Instant};
 
 use crate::observation::lock::relock;
-use crate::observation::{Facts, KeyRef, LogLine, Reason, Site};
+use crate::observation::{Facts, KeyRef, LogLine, MethodName, Reason, RouteRef, Site};
 
-use super::{Handoff, PanicRecord};
+use super::{Handoff, PanicRecord, Slot};
 
 /// So many events are kept until somebody wants them.
 const MAX_EARLY: usize = 16;
@@ -23,20 +24,29 @@ struct Early {
 
 /// Takes what happens outside of any request: errors that are logged, and
 /// panics, in jobs, at start-up, in tasks of their own.
-#[derive(Debug)]
 pub(crate) struct Outside {
-    pub(crate) handoff: Arc<Handoff>,
-    pub(crate) error_logs: bool,
-    pub(crate) background_panics: bool,
+    handoff: Arc<Handoff>,
+    error_logs: bool,
+    background_panics: bool,
+    /// Delivers what is counted, where a panic ends the process.
+    flush: OnceLock<Flush>,
 }
 
+/// Delivers what is counted, within the time given.
+type Flush = Box<dyn Fn(Duration) + Send + Sync>;
+
+/// How long a process that a panic ends waits for its alert.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 impl Outside {
+    pub(crate) fn new(handoff: Arc<Handoff>, error_logs: bool, background_panics: bool) -> Self {
+        Outside { handoff, error_logs, background_panics, flush: OnceLock::new() }
+    }
+
     /// Wants to know from now on, for as long as it lives; and what was logged
     /// before there was anybody.
-    pub(crate) fn listen(self: &Arc<Self>) {
-        if !self.error_logs && !self.background_panics {
-            return;
-        }
+    pub(crate) fn listen(self: &Arc<Self>, flush: impl Fn(Duration) + Send + Sync + 'static) {
+        let _ = self.flush.set(Box::new(flush));
         let early = match self.error_logs {
             true => {
                 let mut early = relock(&EARLY);
@@ -106,5 +116,44 @@ impl Outside {
             };
             handoff.tally.record(KeyRef::Panic(&record.site), &facts);
         }
+    }
+
+    /// The process ends with this panic, in this request or outside of any:
+    /// nothing unwinds, so nobody else will tell it. Waits until it is
+    /// delivered, for at most two seconds.
+    pub(crate) fn last_words(record: &PanicRecord, slot: Option<&Slot>) {
+        let all = Outside::all();
+        for outside in &all {
+            let handoff = &outside.handoff;
+            let now = handoff.clock.now();
+            let tell = |route: RouteRef<'_>| {
+                let facts = Facts {
+                    took: slot.map(|slot| slot.age(now)).unwrap_or_default(),
+                    endpoint: slot.map(|slot| (MethodName::of(slot.info().method()), route)),
+                    reason: Reason::Text(record.said()),
+                    site: Some(&record.site),
+                    detail: handoff.details.detail(Vec::new(), 0, record.trace.clone()),
+                    in_flight: handoff.registry.in_flight(),
+                    ..Facts::at(now)
+                };
+                handoff.tally.record(KeyRef::Panic(&record.site), &facts);
+            };
+            match slot {
+                Some(slot) => slot.info().with_route(&handoff.routes, tell),
+                None => tell(RouteRef::Unmatched),
+            }
+        }
+        for flush in all.iter().filter_map(|outside| outside.flush.get()) {
+            flush(LAST_WORDS);
+        }
+    }
+}
+
+impl fmt::Debug for Outside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outside")
+            .field("error_logs", &self.error_logs)
+            .field("background_panics", &self.background_panics)
+            .finish_non_exhaustive()
     }
 }

@@ -21,8 +21,7 @@ pub(crate) fn start(setup: Setup) -> Arc<Control> {
     let handoff = Arc::clone(&setup.handoff);
     handoff.ledger.open(setup.destinations.iter().map(|destination| destination.name.clone()));
     let (control, commands) = Control::new(&setup);
-    // After what happens from now on can be taken.
-    setup.outside.listen();
+    let outside = Arc::clone(&setup.outside);
     let thread = std::thread::Builder::new().name("slack-alert".to_owned());
     if let Err(error) = thread.spawn(move || run(&setup, commands)) {
         let fault = format!("the alerting thread could not start: {error}");
@@ -30,7 +29,14 @@ pub(crate) fn start(setup: Setup) -> Arc<Control> {
         handoff.ledger.fault(fault);
         let _ = handoff.ledger.close(&handoff.tally, DropReason::NoThread);
     }
-    Arc::new(control)
+    let control = Arc::new(control);
+    let flushed = Arc::downgrade(&control);
+    outside.listen(move |limit| {
+        if let Some(control) = flushed.upgrade() {
+            let _ = control.flush_blocking(limit);
+        }
+    });
+    control
 }
 
 fn run(setup: &Setup, commands: mpsc::UnboundedReceiver<Command>) {
@@ -103,11 +109,7 @@ mod tests {
             http,
             links: Arc::default(),
             gauges: Vec::new(),
-            outside: Arc::new(Outside {
-                handoff: Arc::clone(&handoff),
-                error_logs: false,
-                background_panics: false,
-            }),
+            outside: Arc::new(Outside::new(Arc::clone(&handoff), false, false)),
             destinations: vec![DestinationSetup {
                 name: "webhook".to_owned(),
                 is_fallback: false,

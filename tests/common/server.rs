@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// The example server in a process of its own, stopped when dropped.
@@ -14,12 +14,20 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(environment: &[(&str, &str)]) -> Self {
+        Server::start_at(&Server::built(), environment)
+    }
+
+    /// Where the tests' own build puts it.
+    fn built() -> PathBuf {
         // A whole `cargo test` builds the examples first; `--test` alone does not.
         let mut path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
         path.pop();
         let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-        let path = path.join(profile).join("examples").join("server");
-        let mut child = Command::new(&path)
+        path.join(profile).join("examples").join("server")
+    }
+
+    pub(crate) fn start_at(path: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(path)
             .env_clear()
             .env("PORT", "0")
             .env("RUST_LOG", "off")
@@ -38,6 +46,11 @@ impl Server {
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait(mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// Asks it to stop, and returns what it says at the end.
