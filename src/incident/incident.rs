@@ -187,6 +187,7 @@ impl Incident {
     /// It comes back: a new round of the same incident.
     pub(super) fn reopen(&mut self, now: Time, before: u64, longest: Duration) {
         self.phase = Phase::Open;
+        self.is_new = false;
         self.opened = now.mono;
         self.close_after = self.close_after.saturating_mul(2).min(longest);
         self.round = Round { number: self.round.number + 1, began: now, before };

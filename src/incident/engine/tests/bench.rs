@@ -39,13 +39,12 @@ pub(super) fn observed(key: Key, total: u64, at: Instant) -> Observed {
 }
 
 pub(super) fn samples(reason: &str, at: Instant) -> Samples {
+    samples_of(&Facts { reason: Reason::Text(reason), ..Facts::at(at) })
+}
+
+pub(super) fn samples_of(facts: &Facts<'_>) -> Samples {
     let mut window = Window::default();
-    window.take(&Facts {
-        took: Duration::from_millis(5),
-        reason: Reason::Text(reason),
-        in_flight: 1,
-        ..Facts::at(at)
-    });
+    window.take(&Facts { took: Duration::from_millis(5), in_flight: 1, ..facts.clone() });
     window.drain()
 }
 

@@ -2,6 +2,7 @@
 
 mod bench;
 mod budgets;
+mod details;
 mod lifecycle;
 mod mentions;
 mod model;
