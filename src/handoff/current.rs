@@ -36,6 +36,7 @@ struct Restore<'a> {
 }
 
 impl Drop for Restore<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.cell.set(std::mem::take(&mut self.current));
     }
@@ -51,6 +52,7 @@ pub(crate) struct Entered<'a> {
 }
 
 impl<'a> Entered<'a> {
+    #[inline]
     pub(crate) fn new(home: &'a mut Option<Arc<Slot>>) -> Self {
         let outer = home.take().map(|slot| replace(Current::Request(slot)));
         Entered { home, outer }
@@ -85,6 +87,7 @@ impl Drop for Scoped {
 
 /// While the thread ends there is no current request; what was passed in
 /// comes straight back then.
+#[inline]
 fn replace(current: Current) -> Current {
     let mut current = Some(current);
     CURRENT

@@ -46,6 +46,7 @@ impl Hang {
     }
 
     /// It ended: as what it was told, if it was.
+    #[inline]
     pub(crate) fn end(&self) -> Option<HungAs> {
         let end = |state| Some(if state == TOLD { ENDING } else { ENDED });
         match self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, end) {
@@ -55,6 +56,7 @@ impl Hang {
     }
 
     /// How it ended has been counted.
+    #[inline]
     pub(crate) fn settle(&self) {
         self.state.store(ENDED, Ordering::Release);
     }

@@ -62,19 +62,23 @@ impl Slot {
         }
     }
 
+    #[inline]
     pub(crate) fn info(&self) -> &RequestInfo {
         &self.info
     }
 
+    #[inline]
     pub(crate) fn hang(&self) -> &Hang {
         &self.hang
     }
 
+    #[inline]
     pub(crate) fn polls(&self) -> &PollMeter {
         &self.polls
     }
 
     /// How old the request is.
+    #[inline]
     pub(crate) fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.info.started())
     }
@@ -88,6 +92,7 @@ impl Slot {
     }
 
     /// The notes, if anybody asked for them.
+    #[inline]
     pub(crate) fn taken_notes(&self) -> Option<&Notes> {
         match &self.parent {
             Some(parent) => parent.taken_notes(),

@@ -33,6 +33,7 @@ impl Successes {
     }
 
     /// Whether anybody wants to know.
+    #[inline]
     pub(crate) fn are_counted(&self) -> bool {
         self.watching.load(Ordering::Relaxed)
     }

@@ -59,6 +59,7 @@ impl Clock {
 
     /// The monotonic time.
     #[must_use]
+    #[inline]
     pub fn now(&self) -> Instant {
         match &self.0 {
             Source::Std => Instant::now(),

@@ -60,7 +60,8 @@ impl RequestInfo {
         self.uri = head.original_uri().clone();
         self.version = head.version();
         self.started = now;
-        self.is_grpc = is_grpc(head.headers());
+        // gRPC calls are POSTs.
+        self.is_grpc = *head.method() == Method::POST && is_grpc(head.headers());
         self.template = match named {
             Some(named) => Template::Named(named),
             None => Template::None,
@@ -86,6 +87,7 @@ impl RequestInfo {
 
     /// The request's method.
     #[must_use]
+    #[inline]
     pub fn method(&self) -> &Method {
         &self.method
     }
@@ -141,10 +143,12 @@ impl RequestInfo {
 
     /// When the layer saw the request.
     #[must_use]
+    #[inline]
     pub fn started(&self) -> Instant {
         self.started
     }
 
+    #[inline]
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         self.names
             .iter()

@@ -20,6 +20,7 @@ pub(crate) struct ThreadName(u32);
 
 impl ThreadName {
     /// The running thread's.
+    #[inline]
     pub(crate) fn here() -> Self {
         thread_local! {
             static HERE: Cell<u32> = const { Cell::new(u32::MAX) };
@@ -37,6 +38,7 @@ impl ThreadName {
         ThreadName(number)
     }
 
+    #[inline]
     pub(crate) fn number(self) -> u32 {
         self.0
     }

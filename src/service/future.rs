@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::future::Future;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -94,28 +94,39 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let future = match this.state.as_mut().project() {
-            StateProj::Running { future } => future,
-            StateProj::Answer => {
-                this.state.set(State::Done);
-                return Poll::Ready(Ok(internal_server_error()));
-            }
-            StateProj::Done => return Poll::Pending,
-        };
         let Some(watched) = this.watched else {
-            return future.poll(cx).map_ok(|response| response.map(ResponseBody::unwatched));
+            return match this.state.as_mut().project() {
+                StateProj::Running { future } => {
+                    future.poll(cx).map_ok(|response| response.map(ResponseBody::unwatched))
+                }
+                StateProj::Answer => {
+                    this.state.set(State::Done);
+                    Poll::Ready(Ok(internal_server_error()))
+                }
+                StateProj::Done => Poll::Pending,
+            };
         };
-        let ended = match watched.run(Timing::Exact, || future.poll(cx)) {
+        let state = &mut this.state;
+        let ran = watched.run(Timing::Exact, || {
+            let polled = match state.as_mut().project() {
+                StateProj::Running { future } => future.poll(cx),
+                StateProj::Answer | StateProj::Done => Poll::Pending,
+            };
+            polled.map(|ended| {
+                // Now, so that what its destructors do is still part of it.
+                let dropped = catch_unwind(AssertUnwindSafe(|| state.set(State::Done)));
+                (ended, dropped)
+            })
+        });
+        let ended = match ran {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(ended)) => Ok(ended),
             Err(payload) => Err(payload),
         };
         let Some(mut watched) = this.watched.take() else { return Poll::Pending };
         watched.no_longer_runs();
-        // Now, so that what its destructors do is still part of the request.
-        let dropped = drop_inside(&mut watched, this.state);
         match ended {
-            Ok(ended) => {
+            Ok((ended, dropped)) => {
                 if let Err(payload) = dropped {
                     after_panic(&mut watched, payload);
                 }
@@ -128,7 +139,7 @@ where
                 })
             }
             Err(payload) => {
-                if let Err(second) = dropped {
+                if let Err(second) = drop_inside(&mut watched, this.state) {
                     panics::discard(second);
                 }
                 after_panic(&mut watched, payload);

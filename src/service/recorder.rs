@@ -82,11 +82,13 @@ impl Recorder {
         Arc::as_ptr(self).addr()
     }
 
+    #[inline]
     pub(super) fn now(&self) -> Instant {
         self.handoff.clock.now()
     }
 
     /// Whether a response that took this long is slow on the request's route.
+    #[inline]
     pub(super) fn is_slow(&self, slot: &Slot, took: Duration) -> bool {
         took >= self.slow_floor
             && self.with_route(slot, |route| took >= self.rules.slow_after(route))

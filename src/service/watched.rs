@@ -79,6 +79,7 @@ impl Watched {
         })
     }
 
+    #[inline]
     pub(super) fn recorder(&self) -> &Arc<Recorder> {
         &self.recorder
     }
@@ -104,6 +105,7 @@ impl Watched {
         ran
     }
 
+    #[inline]
     fn begin_part(&self, timing: Timing) {
         let Some(slot) = &self.slot else { return };
         match timing {
@@ -113,6 +115,7 @@ impl Watched {
         }
     }
 
+    #[inline]
     fn end_part(&mut self, timing: Timing) {
         let Some(slot) = &self.slot else { return };
         let recorder = &self.recorder;
@@ -131,26 +134,31 @@ impl Watched {
 
     /// The current time, or when the part of the request that has just run was
     /// over.
+    #[inline]
     fn now(&self) -> Instant {
         self.seen.unwrap_or_else(|| self.recorder.now())
     }
 
     /// Time has passed since a part of the request ran.
+    #[inline]
     pub(super) fn look_at_the_clock(&mut self) {
         self.seen = None;
     }
 
+    #[inline]
     pub(super) fn slot(&self) -> Option<&Slot> {
         self.slot.as_deref()
     }
 
     /// Time since the request came.
+    #[inline]
     pub(super) fn elapsed(&self) -> Duration {
         let now = self.now();
         self.slot().map(|slot| slot.age(now)).unwrap_or_default()
     }
 
     /// Whether it has taken so long by now that it is slow on its route.
+    #[inline]
     pub(super) fn is_slow(&self) -> bool {
         let elapsed = self.elapsed();
         self.slot().is_some_and(|slot| self.recorder.is_slow(slot, elapsed))
@@ -167,6 +175,7 @@ impl Watched {
     }
 
     /// Its future is over: whether it had been told while it ran.
+    #[inline]
     pub(super) fn no_longer_runs(&mut self) {
         let hung = self.slot().and_then(|slot| slot.hang().end());
         match hung {
@@ -179,6 +188,7 @@ impl Watched {
     }
 
     /// How it ended is counted, or will not be.
+    #[inline]
     fn settle(&self) {
         if let Some(slot) = self.slot() {
             slot.hang().settle();
@@ -186,16 +196,19 @@ impl Watched {
     }
 
     /// Whether it was told while it ran.
+    #[inline]
     pub(super) fn was_hung(&self) -> bool {
         matches!(self.told, Told::Counted { kind: Kind::Hung, .. })
     }
 
     /// Whether something worse than slow was found.
+    #[inline]
     pub(super) fn has_failed(&self) -> bool {
         self.failed
     }
 
     /// It was answered; unless something is found yet, it went well.
+    #[inline]
     pub(super) fn answered(&mut self) {
         self.answered = true;
     }
