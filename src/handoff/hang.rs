@@ -1,10 +1,12 @@
 //! [`Hang`]: whether a request was told while it still ran.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::observation::lock::relock;
 use crate::observation::{Endpoint, Rule};
+
+use super::sync::Mutex;
+use super::sync::atomic::{AtomicU8, Ordering};
 
 const RUNNING: u8 = 0;
 const TOLD: u8 = 1;

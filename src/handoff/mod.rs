@@ -16,6 +16,7 @@ mod slot;
 mod stats;
 mod stripe;
 mod successes;
+mod sync;
 mod tally;
 mod unrouted;
 mod watch;
@@ -82,3 +83,6 @@ impl Handoff {
         self.ledger.stats(&self.tally, self.registry.in_flight())
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod model;

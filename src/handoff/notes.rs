@@ -1,13 +1,14 @@
 //! [`Notes`]: what the handler and others add to a request while it runs.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::observation::lock::{relock, try_relock};
 use crate::observation::{CappedText, Detail, DetailRoom, LogLine, ReportedError, Trace};
 
 use super::PanicRecord;
 use super::log_buffer::LogBuffer;
+use super::sync::Mutex;
+use super::sync::atomic::{AtomicBool, Ordering};
 
 /// More notes than this, or longer ones, are not kept.
 const MAX_NOTES: usize = 8;

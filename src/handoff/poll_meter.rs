@@ -1,10 +1,11 @@
 //! [`PollMeter`]: measures a request's polls.
 
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::observation::{Polls, ThreadName};
+
+use super::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// It is not being polled.
 const IDLE: u64 = 0;

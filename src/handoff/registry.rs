@@ -1,17 +1,19 @@
 //! [`Registry`]: the requests in flight, in pooled slots.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::observation::RequestInfo;
 use crate::observation::lock::relock;
 
 use super::Slot;
 use super::stripe::Striped;
+use super::sync::atomic::{AtomicUsize, Ordering};
 
 /// So many entries are looked at in one go.
-const SCANNED: usize = 256;
+const SCANNED: usize = 1024;
+/// Time for those who wait meanwhile.
+const BETWEEN_TURNS: Duration = Duration::from_micros(20);
 /// Idle slots kept by each shard.
 const POOLED: usize = 1024;
 
@@ -92,13 +94,17 @@ impl Registry {
         for shard in self.shards.iter() {
             let mut from = 0;
             loop {
-                let shard = relock(shard);
-                let Some(entries) = shard.entries.get(from..) else { break };
-                if entries.is_empty() {
+                let locked = relock(shard);
+                let rest = locked.entries.get(from..).unwrap_or_default();
+                rest.iter().take(SCANNED).flatten().for_each(&mut look);
+                if rest.len() <= SCANNED {
                     break;
                 }
-                entries.iter().take(SCANNED).flatten().for_each(&mut look);
+                drop(locked);
                 from += SCANNED;
+                // The lock is not fair: who waits for it would not get it between
+                // two of our turns, and wait for all of them.
+                std::thread::sleep(BETWEEN_TURNS);
             }
         }
     }

@@ -2,8 +2,9 @@
 //! threads don't share a lock.
 
 use std::cell::Cell;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::sync::Mutex;
 
 /// More stripes than this help nobody.
 const MAX: usize = 64;

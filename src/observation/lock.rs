@@ -1,18 +1,67 @@
 //! Locking that outlives a panic elsewhere.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ops::DerefMut;
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+/// A lock: the standard library's, or, where code is checked by a model of its
+/// schedules, that model's.
+pub(crate) trait Lock {
+    type Data;
+    type Guard<'a>: DerefMut<Target = Self::Data>
+    where
+        Self: 'a;
+
+    /// Locks, and takes the data as it is if a holder panicked.
+    fn locked(&self) -> Self::Guard<'_>;
+
+    /// As [`locked`](Lock::locked), but `None` while somebody else holds it.
+    fn try_locked(&self) -> Option<Self::Guard<'_>>;
+}
+
+impl<T> Lock for Mutex<T> {
+    type Data = T;
+    type Guard<'a>
+        = MutexGuard<'a, T>
+    where
+        T: 'a;
+
+    fn locked(&self) -> MutexGuard<'_, T> {
+        self.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn try_locked(&self) -> Option<MutexGuard<'_, T>> {
+        match self.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
+#[cfg(all(test, shuttle))]
+impl<T> Lock for shuttle::sync::Mutex<T> {
+    type Data = T;
+    type Guard<'a>
+        = shuttle::sync::MutexGuard<'a, T>
+    where
+        T: 'a;
+
+    fn locked(&self) -> Self::Guard<'_> {
+        self.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn try_locked(&self) -> Option<Self::Guard<'_>> {
+        self.try_lock().ok()
+    }
+}
 
 /// Locks, and takes the data as it is if a holder panicked: nothing here is
 /// left half-written by code that can panic.
-pub(crate) fn relock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+pub(crate) fn relock<L: Lock>(lock: &L) -> L::Guard<'_> {
+    lock.locked()
 }
 
 /// As [`relock`], but `None` while somebody else holds it.
-pub(crate) fn try_relock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    match mutex.try_lock() {
-        Ok(guard) => Some(guard),
-        Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-        Err(std::sync::TryLockError::WouldBlock) => None,
-    }
+pub(crate) fn try_relock<L: Lock>(lock: &L) -> Option<L::Guard<'_>> {
+    lock.try_locked()
 }

@@ -60,8 +60,7 @@ impl RequestInfo {
         self.uri = head.original_uri().clone();
         self.version = head.version();
         self.started = now;
-        // gRPC calls are POSTs.
-        self.is_grpc = *head.method() == Method::POST && is_grpc(head.headers());
+        self.is_grpc = is_grpc(head.headers());
         self.template = match named {
             Some(named) => Template::Named(named),
             None => Template::None,

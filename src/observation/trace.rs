@@ -120,7 +120,7 @@ fn readable(raw: &str) -> String {
     // The last part of the machinery is the nearest to where it happened.
     let begin_unwind = frames.iter().position(|frame| frame.name.ends_with("rust_begin_unwind"));
     let mut at = begin_unwind.unwrap_or(0);
-    while frames.get(at).is_some_and(|frame| is_machinery(frame)) {
+    while frames.get(at).is_some_and(is_machinery) {
         at += 1;
     }
     let mine = frames.get(at..).unwrap_or_default();

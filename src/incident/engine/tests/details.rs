@@ -15,7 +15,7 @@ fn logged(bench: &Bench, lines: usize) -> Samples {
         site: None,
         text: "no connection".into(),
     };
-    let lines = vec![Arc::new(line); lines];
+    let lines = (0..lines).map(|_| Arc::new(line.clone())).collect();
     let detail = DetailRoom::default().detail(lines, 0, None);
     samples_of(&Facts { detail, ..Facts::at(bench.now.mono) })
 }

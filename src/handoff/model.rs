@@ -1,0 +1,130 @@
+//! The registry, its slots and their states under many schedules:
+//! `RUSTFLAGS="--cfg shuttle" cargo test --lib --target-dir target/shuttle model`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::Request;
+use shuttle::thread;
+
+use crate::observation::{LogLine, RequestHead};
+
+use super::sync::atomic::{AtomicU64, Ordering};
+use super::{HungAs, Registry};
+
+const SCHEDULES: usize = 5_000;
+
+/// One request from its entering to its leaving, as a layer does it.
+fn request(registry: &Registry, now: Instant, number: u64, at_end: impl FnOnce(Option<HungAs>)) {
+    let request = Request::builder().uri(format!("/{number}")).body(()).unwrap();
+    let (slot, ticket) = registry.enter(1, None, now, |info| {
+        info.fill(&RequestHead::of(&request), &Arc::default(), Some("/known".into()), now);
+    });
+    slot.polls().begin(Duration::ZERO);
+    thread::yield_now();
+    slot.polls().end(Duration::from_secs(1));
+    at_end(slot.hang().end());
+    slot.hang().settle();
+    registry.leave(ticket, slot);
+}
+
+fn left_nothing(registry: &Registry) {
+    assert_eq!(registry.in_flight(), 0);
+    let mut seen = 0;
+    registry.scan(|_| seen += 1);
+    assert_eq!(seen, 0);
+}
+
+/// Whoever scans sees whole requests only: never a slot that is being cleared,
+/// or filled for another one.
+#[test]
+fn a_scan_sees_whole_requests() {
+    let run = || {
+        let (registry, now) = (Arc::new(Registry::new()), Instant::now());
+        let requests: Vec<_> = (0..2)
+            .map(|number| {
+                let registry = Arc::clone(&registry);
+                thread::spawn(move || {
+                    for round in 0..3 {
+                        request(&registry, now, number * 10 + round, |_| {});
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..3 {
+            registry.scan(|slot| {
+                assert_eq!(slot.info().template(), Some("/known"));
+                assert!(slot.info().path().len() > 1, "a cleared one");
+                let _ = slot.polls().read(Duration::from_secs(2));
+            });
+            thread::yield_now();
+        }
+        requests.into_iter().for_each(|thread| thread.join().unwrap());
+        left_nothing(&registry);
+    };
+    shuttle::check_random(run, SCHEDULES);
+    shuttle::check_pct(run, SCHEDULES, 3);
+}
+
+/// A request is told while it runs, and then knows it at its end; or it has
+/// ended, and is not told any more: however a slot is used again.
+#[test]
+fn what_is_told_is_known_at_the_end() {
+    let run = || {
+        let (registry, now) = (Arc::new(Registry::new()), Instant::now());
+        let known = Arc::new(AtomicU64::new(0));
+        let requests: Vec<_> = (0..2)
+            .map(|number| {
+                let (registry, known) = (Arc::clone(&registry), Arc::clone(&known));
+                thread::spawn(move || {
+                    for _ in 0..2 {
+                        request(&registry, now, number, |told| {
+                            known.fetch_add(u64::from(told.is_some()), Ordering::SeqCst);
+                        });
+                    }
+                })
+            })
+            .collect();
+        let mut told = 0;
+        for _ in 0..3 {
+            let mut old = Vec::new();
+            registry.scan(|slot| old.push(Arc::clone(slot)));
+            for slot in old {
+                let counted = || HungAs::Counted { as_other: false, by: None };
+                told += u64::from(slot.hang().tell(counted).is_some());
+            }
+        }
+        requests.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(known.load(Ordering::SeqCst), told);
+        left_nothing(&registry);
+    };
+    shuttle::check_random(run, SCHEDULES);
+    shuttle::check_pct(run, SCHEDULES, 3);
+}
+
+/// What a task logs that outlives its request is kept by the request or given
+/// back, and never shows up in the next one.
+#[test]
+fn a_late_log_is_not_the_next_requests() {
+    let line = || LogLine {
+        level: tracing::Level::ERROR,
+        target: String::new(),
+        site: None,
+        text: String::new(),
+    };
+    let run = move || {
+        let (registry, now) = (Arc::new(Registry::new()), Instant::now());
+        let (slot, ticket) = registry.enter(1, None, now, |_| {});
+        let notes = Arc::clone(slot.notes());
+        let late = thread::spawn(move || notes.log(line()).is_ok());
+        let first = Arc::clone(slot.notes());
+        registry.leave(ticket, slot);
+        let (slot, ticket) = registry.enter(1, None, now, |_| {});
+        assert!(slot.notes().logs().is_empty());
+        let kept = late.join().unwrap();
+        assert_eq!(first.logs().len(), usize::from(kept));
+        registry.leave(ticket, slot);
+        left_nothing(&registry);
+    };
+    shuttle::check_random(run, SCHEDULES);
+}
