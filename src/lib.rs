@@ -49,7 +49,7 @@
 //!     TraceLayer               logs what the client gets, the 500 of a panic too
 //!     SlackAlertLayer          this crate
 //!     TimeoutLayer             its 408 or 504 is seen, and judged by its status
-//!     CatchPanicLayer          not needed; with it a panic is seen as a 500
+//!     CatchPanicLayer          not needed; a panic that it answers 500 is still that panic
 //!     your handlers
 //! ```
 //!
@@ -77,7 +77,7 @@
 //! | [`Kind::Hung`] | no head after [`hung_after`](AlertConfigBuilder::hung_after), told while it runs; its end is told in the same message |
 //! | [`Kind::Slow`] | the head (or the end of the body) came later than [`slow_after`](AlertConfigBuilder::slow_after) |
 //! | [`Kind::Cancelled`] | the future was dropped without a response, after [`cancelled_after`](AlertConfigBuilder::cancelled_after) |
-//! | [`Kind::Logged`] | [`AlertHandle::report`] |
+//! | [`Kind::Logged`] | [`AlertHandle::report`]; with [`error_logs`](AlertConfigBuilder::error_logs), errors that are logged outside of requests, or in one that ended well |
 //!
 //! "Cancelled" is what a client that went away and an outer timeout have in
 //! common. On HTTP/1 a client's going away is only sometimes noticed, so that
@@ -106,7 +106,38 @@
 //! with an empty 500; [`PanicPolicy::Resume`] unwinds on instead. A panic in
 //! the body is recorded and always unwinds on, since the head is out. A panic
 //! while another one unwinds aborts the process, as it does everywhere in
-//! Rust; with `panic = "abort"` nothing is caught or told.
+//! Rust.
+//!
+//! A hook in front of the process's own takes down where a panic was, in which
+//! request, and, if [`PanicBacktrace`] says so, its backtrace; that is formatted
+//! on the alerting's own thread. Panics at one place are one incident. A panic
+//! that a `CatchPanicLayer` inside answers with a 500 is told as the panic it
+//! was, and one that the service catches and answers well is not told. Panics of
+//! spawned tasks are told as outside of any request with
+//! [`background_panics`](AlertConfigBuilder::background_panics), or with their
+//! request through [`RequestAlert::scope`]. With `panic = "abort"` the hook
+//! itself tells the panic, and waits up to 2 s for its delivery before the
+//! process ends.
+//!
+//! # Why it happened
+//!
+//! - Each poll is timed ([`Polls`]): a slow request says whether it waited,
+//!   computed, or blocked the async runtime, and on which thread. Several that
+//!   are polled for [`blocked_after`](AlertConfigBuilder::blocked_after) at once
+//!   are one incident, [`Key::Blocked`], which takes in the requests that were
+//!   slow only because they waited. Code inside `tokio::task::block_in_place`
+//!   looks the same from here.
+//! - [`ReportedError`] and [`RequestAlert::error`] carry the error behind a
+//!   response, with its causes; errors of services and bodies show theirs if
+//!   their type is known ([`error_type`](AlertConfigBuilder::error_type)).
+//! - `RequestLogLayer` (feature `request-logs`) keeps the warnings and errors
+//!   that just this request logged.
+//! - [`gauge`](AlertConfigBuilder::gauge)s are read when a slow or hung request
+//!   is told, and [`link`](AlertConfigBuilder::link)s and runbooks are buttons.
+//!
+//! A message shows the last few log lines; a bot's thread below it has all of
+//! them and the backtrace. All that waits to be told so has 1 MiB: what finds no
+//! room there is left out, and the counts stay exact.
 //!
 //! # Nothing is lost silently
 //!
@@ -131,7 +162,7 @@
 //! | `rustls-no-provider` | | HTTPS by rustls with the process's crypto provider |
 //! | `native-tls` | | HTTPS by the platform's library |
 //! | `axum` | yes | routes from `MatchedPath`, [`RequestAlert`] as an extractor |
-//! | `request-logs` | | [`RequestLogLayer`]: the logs of each request with its alert |
+//! | `request-logs` | | `RequestLogLayer`: the logs of each request with its alert |
 //! | `test-util` | | a [`Clock`] that tests move by hand |
 //! | `full` | | `rustls`, `axum`, `request-logs` and `test-util` |
 

@@ -30,6 +30,65 @@ const MAX_BYTES: usize = 160;
 /// #     .extensions().get::<ReportedError>().is_some());
 /// ```
 ///
+/// With axum and `anyhow`:
+///
+#[cfg_attr(feature = "axum", doc = "```")]
+#[cfg_attr(not(feature = "axum"), doc = "```ignore")]
+/// use axum::http::StatusCode;
+/// use axum::response::{IntoResponse, Response};
+/// use tower_slack_alert::ReportedError;
+///
+/// struct AppError(anyhow::Error);
+///
+/// impl IntoResponse for AppError {
+///     fn into_response(self) -> Response {
+///         let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+///         response.extensions_mut().insert(ReportedError::new(self.0.as_ref()));
+///         response
+///     }
+/// }
+///
+/// impl<E: Into<anyhow::Error>> From<E> for AppError {
+///     fn from(error: E) -> Self {
+///         AppError(error.into())
+///     }
+/// }
+/// # let error = anyhow::anyhow!("pool timed out").context("could not save the order");
+/// # assert!(AppError(error).into_response().extensions().get::<ReportedError>().is_some());
+/// ```
+///
+/// With `thiserror`, where some errors are the client's own:
+///
+#[cfg_attr(feature = "axum", doc = "```")]
+#[cfg_attr(not(feature = "axum"), doc = "```ignore")]
+/// use axum::http::StatusCode;
+/// use axum::response::{IntoResponse, Response};
+/// use tower_slack_alert::ReportedError;
+///
+/// #[derive(Debug, thiserror::Error)]
+/// enum OrderError {
+///     #[error("no such order")]
+///     NotFound,
+///     #[error("could not save the order")]
+///     Storage(#[source] std::io::Error),
+/// }
+///
+/// impl IntoResponse for OrderError {
+///     fn into_response(self) -> Response {
+///         let status = match &self {
+///             OrderError::NotFound => StatusCode::NOT_FOUND,
+///             OrderError::Storage(_) => StatusCode::INTERNAL_SERVER_ERROR,
+///         };
+///         let mut response = (status, self.to_string()).into_response();
+///         response.extensions_mut().insert(ReportedError::new(&self));
+///         response
+///     }
+/// }
+/// # let error = OrderError::Storage(std::io::Error::other("disk full"));
+/// # assert!(error.into_response().extensions().get::<ReportedError>().is_some());
+/// # let _ = OrderError::NotFound;
+/// ```
+///
 /// At most 6 causes of 160 bytes each are kept. Their text passes the
 /// redactor before it is told.
 #[derive(Clone, PartialEq, Eq)]
