@@ -8,18 +8,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use common::SOON;
-use common::server::Server;
+use common::server::{Server, curl};
 use slack_inbox::{Inbox, Message};
-
-/// One request on a connection of its own; what came back, as far as it came.
-fn curl(address: SocketAddr, method: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    String::from_utf8_lossy(&answer).into_owned()
-}
 
 /// A download that its client stops after the first bytes.
 fn stopped_download(address: SocketAddr) {
@@ -56,12 +46,16 @@ async fn five_alerts(inbox: &Inbox, environment: &[(&str, &str)]) {
     let panic =
         told("panic GET /panic · index out of bounds: the len is 3 but the index is 7").await;
     assert!(panic[0].starts_with("🟣 server · "), "{panic:?}");
+    assert!(panic[0].contains(" · examples/server.rs:"), "{panic:?}");
     told("body failed GET /broken-stream · the cursor was closed · after 20 B in ").await;
     let order = told("500 POST /orders · connection refused · ").await;
     assert_eq!(order[1], "connection refused ← pool timed out");
+    assert!(order[3].starts_with("WARN server: no idle connection, waiting for one order=1   "));
+    assert!(order[4].starts_with("ERROR server: could not save the order order=1   "), "{order:?}");
     let slow = told("GET /slow/{millis} · 200").await;
     assert!(slow[0].starts_with("🟡 server · slow 1."), "{slow:?}");
-    assert!(slow[1].starts_with("/slow/1200 · "), "{slow:?}");
+    assert!(slow[1].starts_with("waiting 1.2 s, computing 0.0 s in "), "{slow:?}");
+    assert!(slow[2].contains("/slow/1200 · "), "{slow:?}");
     let texts: Vec<String> = inbox.messages().iter().map(Message::text).collect();
     assert_eq!(texts.len(), 5, "{texts:#?}");
 
