@@ -209,9 +209,11 @@ async fn within_a_requests_scope_it_is_told_with_the_request() {
     assert_eq!(watch.views().await.len(), 1);
     let watch = self::watch(|config| config.background_panics(true));
     ask(&watch, "/fine", goes_well).await;
-    // The last one stands for the request.
+    // The first one stands for the request; the other one is told all the same.
+    let said = in_background(&watch, "did not matter").await;
+    assert!(said[0].contains("panic GET /fine · did not matter · tests/panics.rs:"), "{said:?}");
     let said = in_background(&watch, "nor did this").await;
-    assert!(said[0].contains("panic GET /fine · nor did this · tests/panics.rs:"), "{said:?}");
+    assert!(said[0].contains("panic outside any request · nor did this"), "{said:?}");
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ use crate::observation::{CappedText, MASK, is_secret_name};
 
 /// An event's message and fields are cut after so many bytes.
 const MAX_TEXT: usize = 1024;
+/// A target or a file that an event names is cut after so many bytes.
+const MAX_NAME: usize = 200;
 
 /// What a log event says: its message, and then its fields.
 #[derive(Debug, Default)]
@@ -23,6 +25,8 @@ pub(super) struct Fields {
 
 impl Fields {
     pub(super) fn into_text(mut self) -> String {
+        // Before they are put together: a cut word may be a secret.
+        self.others.hide_cut_word();
         let text = &mut self.message;
         if !self.others.is_empty() {
             let gap = if text.is_empty() { "" } else { " " };
@@ -35,8 +39,8 @@ impl Fields {
     fn add(&mut self, field: &Field, value: &dyn Display) {
         match field.name() {
             "message" => self.message.push_display(value, MAX_TEXT),
-            "log.target" => self.target = Some(value.to_string()),
-            "log.file" => self.file = Some(value.to_string()),
+            "log.target" => self.target = Some(capped(value)),
+            "log.file" => self.file = Some(capped(value)),
             name if name.starts_with("log.") => {}
             name => {
                 let gap = if self.others.is_empty() { "" } else { " " };
@@ -47,6 +51,13 @@ impl Fields {
             }
         }
     }
+}
+
+/// A name, cut.
+fn capped(value: &dyn Display) -> String {
+    let mut text = CappedText::default();
+    text.set_display(value, MAX_NAME);
+    text.as_str().to_owned()
 }
 
 impl Visit for Fields {

@@ -42,7 +42,7 @@ pub(crate) fn install(backtrace: PanicBacktrace) {
 /// Takes a panic down. It runs while the thread panics: it calls nobody's code,
 /// logs nothing and waits for nobody.
 fn take_down(info: &PanicHookInfo<'_>) {
-    if own_thread::is_marked() {
+    if own_thread::is_marked() || own_thread::is_asking() {
         return;
     }
     if cfg!(panic = "abort") {
@@ -64,14 +64,14 @@ fn take_down(info: &PanicHookInfo<'_>) {
         return;
     }
     let mut record = record(info);
-    let untaken = match request {
+    let is_taken = match request {
         Some((notes, is_apart)) => {
             record.is_apart = is_apart;
-            notes.panicked(record)
+            notes.panicked(&record)
         }
-        None => Err(record),
+        None => false,
     };
-    if let Err(record) = untaken {
+    if !is_taken {
         Outside::panicked(&record);
     }
 }
@@ -79,6 +79,8 @@ fn take_down(info: &PanicHookInfo<'_>) {
 fn record(info: &PanicHookInfo<'_>) -> PanicRecord {
     let site = info.location().map_or_else(Site::nowhere, Site::of);
     let raw = match BACKTRACES.load(Ordering::Relaxed) {
+        // A request does not wait for our thread's looking up of names.
+        _ if Trace::is_being_read() => Backtrace::disabled(),
         ALWAYS => Backtrace::force_capture(),
         NEVER => Backtrace::disabled(),
         _ => Backtrace::capture(),

@@ -1,6 +1,5 @@
 //! [`RequestLogLayer`]: the logs of just the request that is told.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 use tracing::span::{Attributes, Id};
@@ -41,7 +40,10 @@ use super::fields::Fields;
 /// those from before the alert layer was made are kept for it.
 ///
 /// What this crate logs, and what is logged on its threads by the HTTP stack
-/// that it drives, is left alone, so an outage of Slack never tells itself.
+/// that it drives, is left alone, so an outage of Slack never tells itself. Not
+/// so what a [`Transport`](crate::Transport) of one's own logs on threads or
+/// tasks that it starts elsewhere: with `error_logs`, an error there about a
+/// message leads to a message.
 #[derive(Clone, Debug, Default)]
 pub struct RequestLogLayer {
     _private: (),
@@ -98,12 +100,9 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_new_span(&self, _attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let Some(origin) = Origin::here() else { return };
-        let Some(span) = context.span(id) else { return };
-        let is_known = |above: tracing_subscriber::registry::SpanRef<'_, S>| {
-            above.extensions().get::<Origin>().is_some()
-        };
-        if !span.scope().skip(1).any(is_known) {
+        // Its own extensions only: those of the spans around it may be locked by
+        // a layer that formats a value right now, whose code opened this one.
+        if let (Some(origin), Some(span)) = (Origin::here(), context.span(id)) {
             span.extensions_mut().replace(origin);
         }
     }
@@ -113,19 +112,23 @@ where
         if *metadata.level() > least(true) || own_thread::is_marked() {
             return;
         }
-        let Some(line) = line(event) else { return };
-        if line.target == "tower_slack_alert" || line.target.starts_with("tower_slack_alert::") {
-            return;
-        }
         let here = with_current(|current| match current {
             Current::Nothing => None,
             Current::Request(slot) => Some(Arc::clone(slot.notes())),
             Current::Scope(notes) => Some(Arc::clone(notes)),
         });
         let notes = here.flatten().or_else(|| {
-            let scope = context.event_scope(event)?;
-            scope.into_iter().find_map(|span| span.extensions().get::<Origin>()?.notes())
+            // A span's lock is poisoned by a value that panicked while another
+            // layer formatted it.
+            own_thread::asking(|| origin(event, &context)).ok().flatten()
         });
+        if notes.is_none() && *metadata.level() != Level::ERROR {
+            return;
+        }
+        let line = line(event);
+        if line.target == "tower_slack_alert" || line.target.starts_with("tower_slack_alert::") {
+            return;
+        }
         let unkept = match notes {
             Some(notes) => notes.log(line).err(),
             None => Some(line),
@@ -136,14 +139,24 @@ where
     }
 }
 
+/// The request in which a span around an event was made.
+fn origin<S>(event: &Event<'_>, context: &Context<'_, S>) -> Option<Arc<Notes>>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let scope = context.event_scope(event)?;
+    scope.into_iter().find_map(|span| span.extensions().get::<Origin>()?.notes())
+}
+
 /// The event as it is kept. Formatting its fields runs somebody's code.
-fn line(event: &Event<'_>) -> Option<LogLine> {
+fn line(event: &Event<'_>) -> LogLine {
     let metadata = event.metadata();
     let mut fields = Fields::default();
-    catch_unwind(AssertUnwindSafe(|| event.record(&mut fields))).ok()?;
+    // What came before a value that panics is kept.
+    let _ = own_thread::asking(|| event.record(&mut fields));
     let target = fields.target.take().unwrap_or_else(|| metadata.target().to_owned());
     let file = fields.file.take().or_else(|| metadata.file().map(str::to_owned));
     let number = fields.line.or(metadata.line());
     let site = file.zip(number).map(|(file, line)| Site::logged(&file, line));
-    Some(LogLine { level: *metadata.level(), target, site, text: fields.into_text() })
+    LogLine { level: *metadata.level(), target, site, text: fields.into_text() }
 }

@@ -97,10 +97,12 @@ impl AlertConfigBuilder {
     }
 
     pub(super) fn take_headers(&mut self, faults: &mut Vec<ConfigFault>) {
-        let mut names = vec![header::USER_AGENT, REQUEST_ID.clone()];
+        // What identifies a request first: a sample has only so much room.
+        let mut names = vec![REQUEST_ID.clone()];
         if self.needs_trace {
-            names.insert(0, TRACE_PARENT.clone());
+            names.push(TRACE_PARENT.clone());
         }
+        names.push(header::USER_AGENT);
         for name in self.extra_headers.drain(..) {
             match HeaderName::try_from(name.to_ascii_lowercase()) {
                 Err(_) => faults.push(ConfigFault::new("header", "is not a header's name")),

@@ -70,18 +70,28 @@ impl Drop for Entered<'_> {
 
 /// While it lives, notes made on this thread go to a request elsewhere.
 pub(crate) struct Scoped {
-    outer: Current,
+    /// `None` where that request is the current one anyway.
+    outer: Option<Current>,
 }
 
 impl Scoped {
     pub(crate) fn new(notes: Arc<Notes>) -> Self {
-        Scoped { outer: replace(Current::Scope(notes)) }
+        let is_here = with_current(|current| match current {
+            Current::Request(slot) => {
+                slot.taken_notes().is_some_and(|own| std::ptr::eq(own, &*notes))
+            }
+            _ => false,
+        });
+        let is_here = is_here.unwrap_or(false);
+        Scoped { outer: (!is_here).then(|| replace(Current::Scope(notes))) }
     }
 }
 
 impl Drop for Scoped {
     fn drop(&mut self) {
-        drop(replace(std::mem::take(&mut self.outer)));
+        if let Some(outer) = self.outer.take() {
+            drop(replace(outer));
+        }
     }
 }
 

@@ -47,19 +47,17 @@ impl Outside {
     /// before there was anybody.
     pub(crate) fn listen(self: &Arc<Self>, flush: impl Fn(Duration) + Send + Sync + 'static) {
         let _ = self.flush.set(Box::new(flush));
-        let early = match self.error_logs {
-            true => {
-                let mut early = relock(&EARLY);
-                early.is_over = true;
-                std::mem::take(&mut early.lines)
-            }
-            false => Vec::new(),
-        };
-        let mut listeners = relock(&LISTENERS);
-        listeners.retain(|known| known.strong_count() > 0);
-        listeners.push(Arc::downgrade(self));
-        drop(listeners);
-        for (at, line) in early {
+        // Held until it is listed, so that no line finds neither.
+        let mut early = relock(&EARLY);
+        {
+            let mut listeners = relock(&LISTENERS);
+            listeners.retain(|known| known.strong_count() > 0);
+            listeners.push(Arc::downgrade(self));
+        }
+        early.is_over |= self.error_logs;
+        let lines = if self.error_logs { std::mem::take(&mut early.lines) } else { Vec::new() };
+        drop(early);
+        for (at, line) in lines {
             self.take_line(&line, at);
         }
     }
@@ -71,16 +69,16 @@ impl Outside {
     /// An error was logged outside of any request.
     #[cfg_attr(not(feature = "request-logs"), expect(dead_code, reason = "nobody logs"))]
     pub(crate) fn logged(line: LogLine) {
-        let listeners: Vec<_> =
-            Outside::all().into_iter().filter(|outside| outside.error_logs).collect();
-        if listeners.is_empty() {
+        {
             let mut early = relock(&EARLY);
-            if !early.is_over && early.lines.len() < MAX_EARLY {
-                early.lines.push((Instant::now(), line));
+            if !early.is_over {
+                if early.lines.len() < MAX_EARLY {
+                    early.lines.push((Instant::now(), line));
+                }
+                return;
             }
-            return;
         }
-        for outside in listeners {
+        for outside in Outside::all().into_iter().filter(|outside| outside.error_logs) {
             outside.take_line(&line, Instant::now());
         }
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::observation::RequestInfo;
 
+use super::sync::atomic::{AtomicBool, Ordering};
 use super::{Hang, Notes, PollMeter};
 
 /// One request in flight, as the registry, the current-request thread-local
@@ -21,6 +22,7 @@ pub(crate) struct Slot {
     notes: OnceLock<Arc<Notes>>,
     hang: Hang,
     polls: PollMeter,
+    is_closed: AtomicBool,
 }
 
 impl Slot {
@@ -32,6 +34,7 @@ impl Slot {
             notes: OnceLock::new(),
             hang: Hang::default(),
             polls: PollMeter::default(),
+            is_closed: AtomicBool::new(false),
         }
     }
 
@@ -52,12 +55,13 @@ impl Slot {
         self.notes = OnceLock::new();
         self.hang.clear();
         self.polls.clear();
+        self.is_closed = AtomicBool::new(false);
     }
 
-    /// The request is over.
-    pub(super) fn close(&self) {
-        // Around it, another layer's goes on.
-        if let (None, Some(notes)) = (&self.parent, self.notes.get()) {
+    /// The request is over: what is noted from now on is not its own.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        if let Some(notes) = self.notes.get() {
             notes.close();
         }
     }
@@ -83,20 +87,21 @@ impl Slot {
         now.saturating_duration_since(self.info.started())
     }
 
-    /// The notes, shared by all layers around the request.
+    /// The layer's notes on the request, which know those of the layers around.
     pub(crate) fn notes(&self) -> &Arc<Notes> {
-        match &self.parent {
-            Some(parent) => parent.notes(),
-            None => self.notes.get_or_init(Arc::default),
-        }
+        self.notes.get_or_init(|| {
+            let around = self.parent.as_ref().map(|parent| Arc::clone(parent.notes()));
+            Arc::new(Notes::new(around, self.is_closed.load(Ordering::Acquire)))
+        })
     }
 
-    /// The notes, if anybody asked for them.
+    /// The notes, if anybody asked for them, here or in a layer around.
     #[inline]
     pub(crate) fn taken_notes(&self) -> Option<&Notes> {
-        match &self.parent {
-            Some(parent) => parent.taken_notes(),
-            None => self.notes.get().map(|notes| &**notes),
+        match (self.notes.get(), &self.parent) {
+            (Some(notes), _) => Some(notes),
+            (None, Some(parent)) if parent.taken_notes().is_some() => Some(self.notes()),
+            (None, _) => None,
         }
     }
 

@@ -34,7 +34,7 @@ pub(crate) fn redact(text: &str) -> String {
         }
         if expect == Expect::Secret && QUOTES.contains(&first) {
             let inside = rest.get(first.len_utf8()..).unwrap_or_default();
-            let end = inside.find(first).unwrap_or(inside.len());
+            let end = closing_quote(inside, first);
             out.push(first);
             out.push_str(MASK);
             (rest, expect) = (inside.get(end..).unwrap_or_default(), Expect::Nothing);
@@ -42,6 +42,13 @@ pub(crate) fn redact(text: &str) -> String {
                 out.push(first);
                 rest = after;
             }
+            continue;
+        }
+        if expect == Expect::Secret && matches!(first, '(' | '[' | '{') {
+            // A list or a structure of secrets.
+            let (_, tail) = rest.split_at(secret_end(rest));
+            out.push_str(MASK);
+            (rest, expect) = (tail, Expect::Nothing);
             continue;
         }
         let is_delimiter = |c: char| c.is_whitespace() || DELIMITERS.contains(&c);
@@ -57,7 +64,7 @@ pub(crate) fn redact(text: &str) -> String {
         let word_end = match url_end(rest, end) {
             Some(end) => end,
             // An unquoted secret ends where the next word begins.
-            None if expect == Expect::Secret => rest.find(ends_secret).unwrap_or(rest.len()),
+            None if expect == Expect::Secret => secret_end(rest),
             None => end,
         };
         let (piece, tail) = rest.split_at(word_end);
@@ -88,6 +95,38 @@ fn ends_secret(c: char) -> bool {
     c.is_whitespace() || matches!(c, '&' | ';')
 }
 
+/// Where a secret without quotes ends: not inside of its brackets or of quotes
+/// in them, as in `Some("two words")`.
+fn secret_end(text: &str) -> usize {
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' if depth > 0 => quoted = !quoted,
+            _ if quoted => {}
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' if depth == 1 => return at + c.len_utf8(),
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            c if depth == 0 && ends_secret(c) => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Where a quoted text ends whose opening quote came before.
+fn closing_quote(text: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        if !escaped && c == quote {
+            return at;
+        }
+        escaped = !escaped && c == '\\';
+    }
+    text.len()
+}
+
 /// Where a URL ends that begins in the word ending at `word_end`: a password
 /// may hold characters that end other words.
 fn url_end(text: &str, word_end: usize) -> Option<usize> {
@@ -97,7 +136,8 @@ fn url_end(text: &str, word_end: usize) -> Option<usize> {
 }
 
 fn word(word: &str, expect: Expect, out: &mut String) -> Expect {
-    let is_separator = matches!(word, "=" | ":" | "=>" | ":=");
+    // A backslash, where text with quotes is quoted itself.
+    let is_separator = matches!(word.trim_end_matches('\\'), "=" | ":" | "=>" | ":=");
     match expect {
         Expect::Separator if is_separator => {
             out.push_str(word);
@@ -263,7 +303,8 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
         "signature",
     ];
     let plain = plain(name);
-    plain == "pass" || PARTS.iter().any(|part| plain.contains(part))
+    matches!(plain.as_str(), "pass" | "auth" | "bearer")
+        || PARTS.iter().any(|part| plain.contains(part))
 }
 
 #[cfg(test)]

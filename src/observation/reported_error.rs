@@ -9,6 +9,8 @@ use super::text::CappedText;
 /// At most so many causes, of so many bytes each, are kept.
 const MAX_CAUSES: usize = 6;
 const MAX_BYTES: usize = 160;
+/// So many are asked for their source.
+const MAX_ASKED: usize = 32;
 
 /// The error behind a response, carried in the response's extensions.
 ///
@@ -103,7 +105,9 @@ impl ReportedError {
         let mut chain = Vec::new();
         let mut next = Some(error);
         let mut text = CappedText::default();
-        while let Some(error) = next.filter(|_| chain.len() < MAX_CAUSES) {
+        // An error may be its own source.
+        for _ in 0..MAX_ASKED {
+            let Some(error) = next.filter(|_| chain.len() < MAX_CAUSES) else { break };
             text.set_display(&error, MAX_BYTES);
             text.hide_cut_word();
             // Errors that repeat their cause in their own text are common.

@@ -204,6 +204,13 @@ pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id
 /// The header of W3C's Trace Context.
 pub(crate) static TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
+/// The id of a `traceparent` header (W3C Trace Context); all zeros is none.
+pub(crate) fn trace_id(header: &str) -> Option<&str> {
+    let id = header.split('-').nth(1)?;
+    let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_id && id.bytes().any(|byte| byte != b'0')).then_some(id)
+}
+
 /// Whether a message is gRPC, going by its content type; gRPC-Web is not,
 /// since its status travels inside the body.
 pub(crate) fn is_grpc(headers: &http::HeaderMap) -> bool {
@@ -214,4 +221,17 @@ pub(crate) fn is_grpc(headers: &http::HeaderMap) -> bool {
         };
         begins(b"application/grpc") && !begins(b"application/grpc-web")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_traces_id_is_the_second_part() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(trace_id(&format!("00-{id}-00f067aa0ba902b7-01")), Some(id));
+        assert_eq!(trace_id("00-00000000000000000000000000000000-00f067aa0ba902b7-01"), None);
+        assert_eq!(trace_id("junk"), None);
+    }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::privacy::{MASK, mask_path, query_names};
 use super::redact::{is_secret_name, redact};
+use super::request_info::{TRACE_PARENT, trace_id};
 use super::text::{CappedText, floor_boundary};
 use super::{
     Blocked, Detail, Endpoint, Facts, LogLine, Outcome, PathCapture, Polls, QueryCapture, Reason,
@@ -119,7 +120,12 @@ impl Sample {
                 self.query.set(info.query().unwrap_or_default(), QUERY);
             }
             for (name, value) in info.headers() {
-                let Ok(value) = value.to_str() else { continue };
+                let Ok(mut value) = value.to_str() else { continue };
+                if *name == TRACE_PARENT {
+                    // The rest of it is of no use to people.
+                    let Some(id) = trace_id(value) else { continue };
+                    value = id;
+                }
                 let value = value.get(..floor_boundary(value, HEADER)).unwrap_or_default();
                 self.headers.push_entry([name.as_str(), value], [IS, END], HEADERS);
             }

@@ -2,6 +2,7 @@
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::ThreadName;
 use super::floor_boundary;
@@ -32,6 +33,12 @@ impl Trace {
         is_captured.then(|| Trace { raw, thread: ThreadName::here(), text: OnceLock::new() })
     }
 
+    /// Whether names are being looked up somewhere: who took a backtrace now
+    /// would wait for that, in the standard library.
+    pub(crate) fn is_being_read() -> bool {
+        READING.load(Ordering::Relaxed) > 0
+    }
+
     /// The thread it was taken on.
     pub(crate) fn thread(&self) -> ThreadName {
         self.thread
@@ -39,7 +46,28 @@ impl Trace {
 
     /// The frames of the service itself first, then the others, as many as fit.
     pub(crate) fn text(&self) -> &str {
-        self.text.get_or_init(|| readable(&self.raw.to_string()))
+        self.text.get_or_init(|| {
+            let _reading = Reading::begin();
+            readable(&self.raw.to_string())
+        })
+    }
+}
+
+/// How many backtraces are being looked up.
+static READING: AtomicUsize = AtomicUsize::new(0);
+
+struct Reading;
+
+impl Reading {
+    fn begin() -> Self {
+        READING.fetch_add(1, Ordering::Relaxed);
+        Reading
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        READING.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -197,12 +197,10 @@ impl Recorder {
         Some(by)
     }
 
-    /// Tells the errors that were logged in a request that is not told itself.
+    /// Tells the errors that a request logged and no alert of it has shown.
     pub(super) fn tell_logs(&self, slot: &Slot, now: Instant) {
         let Some(notes) = slot.taken_notes().filter(|notes| !notes.is_ignored()) else { return };
-        let logs = notes.logs();
-        let errors = logs.iter().filter(|line| line.level() == tracing::Level::ERROR);
-        for line in errors {
+        for (line, count) in notes.take_errors() {
             self.with_route(slot, |route| {
                 if self.suppression(slot, route, now, Kind::Logged).is_some() {
                     return;
@@ -214,19 +212,15 @@ impl Recorder {
                     site: Some(site),
                     ..Finding::new(Kind::Logged)
                 };
-                let capture = Capture {
-                    rules: &self.rules,
-                    handoff: &self.handoff,
-                    slot,
-                    route,
-                    now,
-                    by: None,
-                };
+                let (rules, handoff) = (&self.rules, &self.handoff);
+                let capture = Capture { rules, handoff, slot, route, now, by: None };
                 let key = KeyRef::Log { target: line.target(), site };
                 capture.facts(&found, |facts| {
                     // The line says it all.
                     let facts = Facts { detail: None, ..facts.clone() };
-                    self.handoff.tally.record(key, &facts)
+                    for _ in 0..count {
+                        handoff.tally.record(key, &facts);
+                    }
                 });
             });
         }

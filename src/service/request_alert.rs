@@ -60,7 +60,7 @@ impl RequestAlert {
     /// last one stands; a [`ReportedError`] in the response wins over it.
     pub fn error(&self, error: &(dyn Error + '_)) {
         if let Some(notes) = &self.notes {
-            notes.set_error(ReportedError::new(error));
+            notes.set_error(&ReportedError::new(error));
         }
     }
 

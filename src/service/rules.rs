@@ -41,7 +41,7 @@ pub(crate) struct Rules {
     pub(crate) startup_grace: Duration,
     pub(crate) path: PathCapture,
     pub(crate) query: QueryCapture,
-    /// What is captured: `user-agent` and `x-request-id` first.
+    /// What is captured.
     pub(crate) headers: Arc<[HeaderName]>,
     pub(crate) failure_statuses: StatusSet,
     pub(crate) failure_when: Option<Callback<FailureFn>>,
@@ -69,7 +69,7 @@ impl Default for Rules {
             startup_grace: Duration::ZERO,
             path: PathCapture::default(),
             query: QueryCapture::default(),
-            headers: Arc::new([http::header::USER_AGENT, crate::observation::REQUEST_ID.clone()]),
+            headers: Arc::new([crate::observation::REQUEST_ID.clone(), http::header::USER_AGENT]),
             failure_statuses: StatusSet::server_errors(),
             failure_when: None,
             route_fn: None,

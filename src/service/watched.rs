@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::handoff::{Current, Entered, HungAs, PanicRecord, Slot, Ticket, with_current};
+use crate::handoff::{Current, Entered, HungAs, Notes, PanicRecord, Slot, Ticket, with_current};
 use crate::observation::{Kind, Outcome, Reason, RequestHead};
 
 use super::panics::Payload;
@@ -215,7 +215,7 @@ impl Watched {
 
     /// Counts a panic with what it said, and where it was.
     pub(super) fn panicked(&mut self, payload: &Payload, outcome: Outcome, bytes: Option<u64>) {
-        let record = self.panic().filter(|record| record.is_of(&**payload));
+        let record = self.hooked().and_then(|notes| notes.panic_of(&**payload));
         said(&**payload, |text| {
             self.observe(&Finding {
                 reason: Reason::Text(text),
@@ -231,7 +231,7 @@ impl Watched {
     /// Counts the panic behind a failure, if somebody inside has caught one and
     /// answered for it. Whether there was one.
     pub(super) fn failed_by_panic(&mut self) -> bool {
-        let Some(record) = self.panic() else { return false };
+        let Some(record) = self.hooked().and_then(Notes::last_panic) else { return false };
         self.observe_record(&record);
         true
     }
@@ -245,12 +245,9 @@ impl Watched {
         });
     }
 
-    /// The last panic that the hook saw in this request.
-    fn panic(&self) -> Option<PanicRecord> {
-        if !self.recorder.rules.panic_sites {
-            return None;
-        }
-        self.slot()?.taken_notes()?.panic()
+    /// What the panic hook took down of this request, if that counts.
+    fn hooked(&self) -> Option<&Notes> {
+        self.slot()?.taken_notes().filter(|_| self.recorder.rules.panic_sites)
     }
 
     /// Counts a dropped request, if it had taken long enough to matter.
@@ -266,16 +263,16 @@ impl Watched {
         }
     }
 
-    /// What is left to tell: a panic of a task that it spawned, and, if nothing
-    /// else is told of it, the errors that it logged.
+    /// What is left to tell: a panic of a task that it spawned, and the errors
+    /// that it logged and no alert of it has shown.
     fn tell_the_rest(&mut self) {
         self.look_at_the_clock();
         let rules = &self.recorder.rules;
         let (panics, logs) = (rules.background_panics, rules.error_logs);
-        if let Some(record) = self.panic().filter(|record| panics && record.is_apart) {
+        if let Some(record) = self.hooked().filter(|_| panics).and_then(Notes::panic_apart) {
             self.observe_record(&record);
         }
-        if let (Some(slot), Told::Nothing, true) = (&self.slot, &self.told, logs) {
+        if let Some(slot) = self.slot.as_ref().filter(|_| logs) {
             let now = self.recorder.now();
             self.recorder.tell_logs(slot, now);
         }
@@ -285,7 +282,12 @@ impl Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         self.settle();
-        if self.slot().is_some_and(|slot| slot.taken_notes().is_some()) {
+        // First, so that what is not told here finds somebody else to tell it.
+        let has_notes = self.slot().is_some_and(|slot| {
+            slot.close();
+            slot.taken_notes().is_some()
+        });
+        if has_notes {
             self.tell_the_rest();
         }
         if let Some(slot) = self.slot.take() {

@@ -80,8 +80,13 @@ impl Link {
         if !rest.is_empty() {
             parts.push(Part::Text(rest.to_owned()));
         }
-        if !matches!(parts.first(), Some(Part::Text(text)) if text.contains("://")) {
-            return Err("must begin with a host that is not a value".to_owned());
+        // Nor may a value go on with it.
+        let host = match parts.first() {
+            Some(Part::Text(text)) => text.split_once("://").map_or("", |(_, rest)| rest),
+            _ => "",
+        };
+        if parts.len() > 1 && !host.contains(['/', '?', '#']) {
+            return Err("must have a whole host before the first value".to_owned());
         }
         Ok(Link { title: title.trim().to_owned(), parts })
     }
@@ -106,8 +111,13 @@ impl Link {
 
 /// What a link may be, as a template.
 pub(crate) fn check_url(url: &str) -> Result<(), String> {
-    if !(url.starts_with("https://") || url.starts_with("http://")) {
+    let rest = url.strip_prefix("https://").or(url.strip_prefix("http://"));
+    let Some(rest) = rest else {
         return Err("must begin with https:// or http://".to_owned());
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.is_empty() || host.contains(['{', '@']) {
+        return Err("must have a host that is not a value, and no user".to_owned());
     }
     if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err("must not have spaces".to_owned());
@@ -122,7 +132,7 @@ impl Value {
     fn of(self, view: &IncidentView, sample: Option<&Sample>) -> Option<String> {
         let endpoint = sample.and_then(Sample::endpoint);
         match self {
-            Value::TraceId => sample?.header(&TRACE_PARENT).and_then(trace_id).map(str::to_owned),
+            Value::TraceId => sample?.header(&TRACE_PARENT).map(str::to_owned),
             Value::RequestId => sample?.header(&crate::observation::REQUEST_ID).map(str::to_owned),
             Value::Route => {
                 let route = view.key().route().or(endpoint.map(|endpoint| &endpoint.route));
@@ -136,13 +146,6 @@ impl Value {
             Value::To => millis(view.last_seen().checked_add(MARGIN)?),
         }
     }
-}
-
-/// The id of a `traceparent` header (W3C Trace Context); all zeros is none.
-pub(crate) fn trace_id(header: &str) -> Option<&str> {
-    let id = header.split('-').nth(1)?;
-    let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (is_id && id.bytes().any(|byte| byte != b'0')).then_some(id)
 }
 
 /// Milliseconds since 1970, as dashboards take them.
@@ -203,16 +206,18 @@ mod tests {
         assert!(fault("https://t/{trace").contains("without its }"));
         assert!(fault("https://t/{span}").contains("{span}; known are trace_id"));
         assert!(fault("https://t/a b").contains("spaces"));
+        for hostless in [
+            "https://",
+            "https:///x",
+            "https://{request_id}/x",
+            "https://logs.example.com{request_id}",
+            "https://logs.{request_id}/",
+            "https://user@{request_id}",
+        ] {
+            assert!(fault(hostless).contains("host"), "{hostless}");
+        }
         assert!(Link::parse(" ", "https://t").is_err());
         assert!(Link::parse(&"x".repeat(76), "https://t").is_err());
-    }
-
-    #[test]
-    fn a_traces_id_is_the_second_part() {
-        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert_eq!(trace_id(&format!("00-{id}-00f067aa0ba902b7-01")), Some(id));
-        assert_eq!(trace_id("00-00000000000000000000000000000000-00f067aa0ba902b7-01"), None);
-        assert_eq!(trace_id("junk"), None);
     }
 
     proptest! {

@@ -18,6 +18,8 @@ const MAX_MENTIONS: usize = 8;
 const MAX_BLOCKS: usize = 20;
 /// Five links and a runbook.
 const MAX_BUTTONS: usize = 6;
+/// What buttons may use of a message's bytes, their skeletons included.
+const BUTTONS_ROOM: usize = 2_000;
 /// Slack's limit for a button's text.
 const MAX_TITLE: usize = 75;
 /// The whole message in bytes; Slack refuses somewhere above 11,000.
@@ -192,7 +194,7 @@ impl SlackMessage {
         loop {
             let payload = self.assemble(&text, &blocks);
             let size = Value::Object(payload.clone()).to_string().len();
-            if size <= MAX_MESSAGE || give_way(&mut blocks).is_none() {
+            if size <= MAX_MESSAGE || blocks.pop().is_none() {
                 return payload;
             }
         }
@@ -217,7 +219,9 @@ impl SlackMessage {
 
     fn blocks(&self) -> Vec<Value> {
         const SKELETON: usize = 100;
-        let mut room = BLOCKS_ROOM;
+        let buttons = self.buttons();
+        let taken = buttons.as_ref().map_or(0, |buttons| buttons.to_string().len());
+        let mut room = BLOCKS_ROOM.saturating_sub(taken);
         let mut blocks = Vec::new();
         for part in self.parts.iter().take(MAX_BLOCKS - 1) {
             let Some(left) = room.checked_sub(SKELETON) else { break };
@@ -251,23 +255,20 @@ impl SlackMessage {
             };
             blocks.push(json!({ "type": "rich_text", "elements": [element] }));
         }
-        blocks.extend(self.buttons());
+        blocks.extend(buttons);
         blocks
     }
 
     fn buttons(&self) -> Option<Value> {
         let button = |(title, url): &(String, String)| json!({ "type": "button", "text": { "type": "plain_text", "text": title }, "url": url });
-        let elements: Vec<Value> = self.links.iter().map(button).collect();
+        // What is too long for a message gives way, not what the message says.
+        let mut room = BUTTONS_ROOM;
+        let fits = |(title, url): &&(String, String)| {
+            let left = room.checked_sub(title.len() + url.len() + 90);
+            room = left.unwrap_or(room);
+            left.is_some()
+        };
+        let elements: Vec<Value> = self.links.iter().filter(fits).map(button).collect();
         (!elements.is_empty()).then(|| json!({ "type": "actions", "elements": elements }))
-    }
-}
-
-/// Takes out the last block but one; the last one holds the buttons, which say
-/// where to look for what has no room here.
-fn give_way(blocks: &mut Vec<Value>) -> Option<Value> {
-    let last = blocks.last()?;
-    match last["type"] == "actions" && blocks.len() > 1 {
-        true => Some(blocks.remove(blocks.len() - 2)),
-        false => blocks.pop(),
     }
 }

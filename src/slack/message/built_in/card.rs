@@ -5,8 +5,6 @@ use std::time::Duration;
 use crate::incident::IncidentView;
 use crate::observation::{Kind, Sample, spoken};
 
-use super::super::super::links::trace_id;
-
 use super::Line;
 
 /// So long after its start a process says so first.
@@ -59,7 +57,7 @@ pub(super) fn context(view: &IncidentView, sample: &Sample) -> Line {
     for (name, value) in sample.headers().filter(|(name, _)| *name != agent.as_str()) {
         let (name, value) = match name {
             "x-request-id" => ("request", value),
-            "traceparent" => ("trace", trace_id(value).unwrap_or(value)),
+            "traceparent" => ("trace", value),
             name => (name, value),
         };
         line = line.dot().text(format!("{name} ")).code(value);
