@@ -5,7 +5,8 @@ mod common;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::mpsc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -161,20 +162,6 @@ async fn one_of_several_threads_blocks_nobody_else() {
     assert!(sample.polls().unwrap().is_blocking(sample.took()));
 }
 
-#[tokio::test]
-async fn the_only_thread_of_a_runtime_blocks_all() {
-    let watch = watch(|config| config);
-    // The layer learns of the runtime from its first request.
-    assert!(poll(&mut waiter(&watch, "/users/1")).is_ready());
-    let waiting = waiter(&watch, "/users/1");
-    let blocker = Blocker::begin(&watch, "/block");
-    let view = told(&watch, |_| true);
-    assert_eq!(view.key().to_string(), "runtime blocked by GET /block");
-    assert_eq!(view.samples().first().unwrap().blocked().unwrap().threads(), 1);
-    blocker.end();
-    drop(waiting);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_is_slow_by_itself_is_told_by_itself() {
     let watch = watch(|config| config);
@@ -186,6 +173,54 @@ async fn who_is_slow_by_itself_is_told_by_itself() {
     assert!(poll(&mut slow).is_ready());
     let keys = watch.keys().await;
     assert!(keys.contains(&("slow GET /reports".to_owned(), 1)), "{keys:?}");
+}
+
+/// A hang that outlasts a block is its own, also if it was told as waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_short_block_hides_no_long_hang() {
+    let watch = watch(|config| config.hung_after(Duration::from_millis(800)));
+    let mut hangs = waiter(&watch, "/reports");
+    let blockers = [Blocker::begin(&watch, "/block"), Blocker::begin(&watch, "/block")];
+    told(&watch, |view| view.key().to_string() == "runtime blocked by GET /block");
+    std::thread::sleep(Duration::from_millis(200));
+    blockers.into_iter().for_each(Blocker::end);
+    let view = told(&watch, |view| view.key().to_string() == "slow GET /reports");
+    assert!(view.hanging().is_some());
+    assert!(poll(&mut hangs).is_ready());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_was_polled_during_a_block_did_not_wait_for_it() {
+    let watch = watch(|config| config);
+    let mut busy = steady(&watch, "/db");
+    let blockers = [Blocker::begin(&watch, "/block"), Blocker::begin(&watch, "/block")];
+    for _ in 0..60 {
+        assert!(poll(&mut busy.0).is_pending());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    busy.1.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert!(poll(&mut busy.0).is_ready());
+    blockers.into_iter().for_each(Blocker::end);
+    let keys = watch.keys().await;
+    assert!(keys.contains(&("slow GET /db".to_owned(), 1)), "{keys:?}");
+}
+
+/// A request that is polled all the time, until it is told to end.
+fn steady(watch: &Watch, path: &'static str) -> (Running, Arc<AtomicBool>) {
+    let end = Arc::new(AtomicBool::new(false));
+    let ends = Arc::clone(&end);
+    let mut service = watch.layer.layer(service_fn(move |_: Request<()>| {
+        let ends = Arc::clone(&ends);
+        std::future::poll_fn(move |_| match ends.load(std::sync::atomic::Ordering::Relaxed) {
+            false => Poll::Pending,
+            true => Poll::Ready(Answer::Ok(response(200, Empty::new()))),
+        })
+    }));
+    let future: Running = Box::pin(async move {
+        let response = service.call(get(path)).await;
+        response.map(|response| response.map(|_| Empty::new()))
+    });
+    (future, end)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -275,6 +275,53 @@ async fn what_users_code_logs_on_our_threads_never_comes_back() {
     assert!(logged(&watch, "the transport").await.is_empty());
 }
 
+/// Another layer holds a span's lock while it formats a value whose code opens a
+/// span below that.
+#[test]
+fn a_span_that_is_opened_while_another_is_formatted_hangs_nobody() {
+    struct Opens;
+    impl std::fmt::Debug for Opens {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            let _inner = tracing::info_span!("inner").entered();
+            f.write_str("opened one")
+        }
+    }
+    let (done, waited) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let formats = tracing_subscriber::fmt::layer().with_writer(std::io::sink);
+        let subscriber = tracing_subscriber::registry().with(formats).with(RequestLogLayer::new());
+        tracing::subscriber::with_default(subscriber, || {
+            let watch = Watch::new();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let status = runtime.unwrap().block_on(ask(&watch, "/a", || async {
+                let outer = tracing::info_span!("outer", value = tracing::field::Empty);
+                let _entered = outer.enter();
+                outer.record("value", tracing::field::debug(Opens));
+                200
+            }));
+            let _ = done.send(status);
+        });
+    });
+    assert_eq!(waited.recv_timeout(SOON), Ok(200));
+}
+
+#[tokio::test]
+async fn errors_are_counted_among_warnings() {
+    let watch = watch(|config| config.error_logs(true));
+    ask(&watch, "/warns", || async {
+        for _ in 0..3 {
+            tracing::error!("pushed out by none");
+        }
+        for n in 0..40 {
+            tracing::warn!(n, "a warning");
+        }
+        200
+    })
+    .await;
+    let views = logged(&watch, "pushed out by none").await;
+    assert_eq!(views.last().unwrap().counts().total(), 3);
+}
+
 #[test]
 fn errors_from_before_the_layer_are_kept_for_it() {
     run("in_a_child::start_up");

@@ -34,12 +34,13 @@ use super::fields::Fields;
 ///
 /// An event belongs to the request that is being polled on its thread; in a
 /// task that a handler spawned, to the request in which a span around it was
-/// made, or whose [`RequestAlert::scope`](crate::RequestAlert::scope) it runs
+/// made (the span of a `TraceLayer` outside of the alert layer was not), or whose [`RequestAlert::scope`](crate::RequestAlert::scope) it runs
 /// in. An ERROR of no request, or of one that ended well, is told by itself if
 /// [`error_logs`](crate::AlertConfigBuilder::error_logs) says so; up to 16 of
 /// those from before the alert layer was made are kept for it.
 ///
-/// What this crate logs, and what is logged on its threads by the HTTP stack
+/// What this crate logs, what `tower_http::trace` says of failures, which are
+/// told anyway, and what is logged on this crate's threads by the HTTP stack
 /// that it drives, is left alone, so an outage of Slack never tells itself. Not
 /// so what a [`Transport`](crate::Transport) of one's own logs on threads or
 /// tasks that it starts elsewhere: with `error_logs`, an error there about a
@@ -126,7 +127,7 @@ where
             return;
         }
         let line = line(event);
-        if line.target == "tower_slack_alert" || line.target.starts_with("tower_slack_alert::") {
+        if is_left_alone(&line.target) {
             return;
         }
         let unkept = match notes {
@@ -137,6 +138,15 @@ where
             Outside::logged(line);
         }
     }
+}
+
+/// What this crate logs; and what a `TraceLayer` says of a failing request,
+/// which has an alert of its own.
+fn is_left_alone(target: &str) -> bool {
+    let is_of = |root: &str| {
+        target.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    };
+    is_of("tower_slack_alert") || is_of("tower_http::trace")
 }
 
 /// The request in which a span around an event was made.

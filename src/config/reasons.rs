@@ -70,8 +70,7 @@ impl AlertConfigBuilder {
 
     /// When requests that are being polled at once, without a break, have the
     /// async runtime blocked: that is one alert, which names them, in place of
-    /// those of all that waited. On a runtime with one thread, one such request
-    /// is enough. Needs `poll_accounting`. Default: 1 s.
+    /// those of all that waited. Needs `poll_accounting`. Default: 1 s.
     pub fn blocked_after(mut self, threshold: Duration) -> Self {
         self.rules.blocked_after = threshold;
         self

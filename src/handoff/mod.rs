@@ -21,7 +21,6 @@ mod tally;
 mod unrouted;
 mod watch;
 
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use crate::observation::{Clock, DetailRoom, RouteBudget};
@@ -55,8 +54,6 @@ pub(crate) struct Handoff {
     pub(crate) unrouted: Unrouted,
     pub(crate) details: DetailRoom,
     pub(crate) blocks: Blocks,
-    /// Threads of the runtime that polled the first request; 0 if there is none.
-    pub(crate) workers: OnceLock<usize>,
     /// The service has begun to shut down.
     pub(crate) draining: AtomicBool,
 }
@@ -73,7 +70,6 @@ impl Handoff {
             unrouted: Unrouted::default(),
             details: DetailRoom::default(),
             blocks: Blocks::default(),
-            workers: OnceLock::new(),
             draining: AtomicBool::new(false),
         }
     }

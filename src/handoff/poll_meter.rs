@@ -27,13 +27,21 @@ pub(crate) struct PollMeter {
     busy: AtomicU64,
     longest: AtomicU64,
     longest_thread: AtomicU32,
+    /// When the last timed poll ended.
+    ended: AtomicU64,
+    longest_wait: AtomicU64,
 }
 
 impl PollMeter {
     /// A poll begins.
     #[inline]
     pub(crate) fn begin(&self, age: Duration) {
-        self.start(stamp(age));
+        let now = stamp(age);
+        let waited = now.saturating_sub(self.ended.load(Ordering::Relaxed));
+        if waited > self.longest_wait.load(Ordering::Relaxed) {
+            self.longest_wait.store(waited, Ordering::Relaxed);
+        }
+        self.start(now);
     }
 
     /// A poll begins that is not timed.
@@ -53,7 +61,18 @@ impl PollMeter {
     pub(crate) fn end(&self, age: Duration) {
         let since = self.since.load(Ordering::Relaxed);
         self.since.store(IDLE, Ordering::Relaxed);
-        self.add(since, stamp(age));
+        let now = stamp(age);
+        self.ended.store(now, Ordering::Relaxed);
+        self.add(since, now);
+    }
+
+    /// The longest time without a poll, up to now.
+    pub(crate) fn longest_wait(&self, age: Duration) -> Duration {
+        let running = match self.since.load(Ordering::Relaxed) {
+            IDLE => stamp(age).saturating_sub(self.ended.load(Ordering::Relaxed)),
+            _ => 0,
+        };
+        Duration::from_nanos(running.max(self.longest_wait.load(Ordering::Relaxed)))
     }
 
     /// A poll that was not timed is over; `age` is asked for only if our
@@ -154,6 +173,8 @@ mod tests {
         let polls = meter.read(60 * MS).unwrap();
         assert_eq!((polls.count(), polls.busy(), polls.longest()), (2, 43 * MS, 40 * MS));
         assert_eq!(polls.current(), None);
+        assert_eq!(meter.longest_wait(55 * MS), 7 * MS);
+        assert_eq!(meter.longest_wait(60 * MS), 10 * MS);
 
         meter.begin(100 * MS);
         let polls = meter.read(300 * MS).unwrap();

@@ -152,6 +152,14 @@ impl Incident {
         })
     }
 
+    /// Where requests that go well prove that it is over. One that logs an error
+    /// may have gone well all the same.
+    pub(super) fn proof(&self) -> Option<Endpoint> {
+        let is_provable =
+            self.key.kind() != Kind::Logged && !matches!(self.key, Key::Blocked { .. });
+        self.endpoint().filter(|_| is_provable)
+    }
+
     /// Takes in samples, and where their requests went.
     /// Whether that changed.
     pub(super) fn take_samples(&mut self, later: &Samples, pick: u64) -> bool {

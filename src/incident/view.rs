@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::observation::{Counts, Identity, InFlight, Key, Kind, Samples, Time};
+use crate::observation::{Blocked, Counts, Identity, InFlight, Key, Kind, Samples, Time};
 
 use super::{Ending, IncidentId, Matcher, Mention, MessageRef, Moment};
 
@@ -51,6 +51,8 @@ pub struct IncidentView {
     pub(crate) is_new: bool,
     pub(crate) oldest: Vec<InFlight>,
     pub(crate) gauges: Vec<(String, String)>,
+    /// The last block by its endpoint, and how many there were in this round.
+    pub(crate) block: Option<(Blocked, usize)>,
     pub(crate) stopped: bool,
 }
 

@@ -16,8 +16,12 @@ impl Endpoint {
         KeyRef::Blocked { method: self.method, route: (&self.route).into() }
     }
 
-    /// The endpoint that a key belongs to, if it belongs to one.
+    /// The endpoint that a key belongs to, if it belongs to one. Those that wait
+    /// for a blocked runtime are of any.
     pub(crate) fn of(key: &Key) -> Option<Self> {
+        if let Key::Blocked { .. } = key {
+            return None;
+        }
         Some(Endpoint { method: key.method()?, route: key.route()?.clone() })
     }
 }

@@ -314,6 +314,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn secrets_in_structures_and_in_quoted_quotes_are_found() {
+        for leaky in [
+            r#"body="{\"user\":\"u\",\"password\":\"canary\"}""#,
+            "password: Some(\n    \"canary\",\n)",
+            r#"password: Some("correct horse canary")"#,
+            r#"password: "a\"canary""#,
+            r#"tokens: ["one", "canary"]"#,
+            "secret_key: [77, 77, canary]",
+            "bearer=canary auth=canary",
+        ] {
+            let told = redact(leaky);
+            assert!(!told.contains("canary"), "{leaky} is told as {told}");
+        }
+        assert_eq!(redact(r#"tokens: ["a"], user: 7"#), "tokens: …, user: 7");
+    }
+
+    #[test]
     fn takes_secrets_out() {
         let cases = [
             (

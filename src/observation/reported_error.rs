@@ -171,4 +171,21 @@ mod tests {
         });
         assert_eq!(ReportedError::new(&deep).chain().len(), MAX_CAUSES);
     }
+
+    #[test]
+    fn an_error_that_is_its_own_source_comes_to_an_end() {
+        #[derive(Debug)]
+        struct Own;
+        impl fmt::Display for Own {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("again")
+            }
+        }
+        impl Error for Own {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(self)
+            }
+        }
+        assert_eq!(ReportedError::new(&Own).chain(), ["again"]);
+    }
 }

@@ -280,11 +280,10 @@ impl Sample {
         self.detail.as_ref()?.trace.as_ref()?.thread().name()
     }
 
-    /// Whether it has more to say than fits into a message.
+    /// Whether it has logs or a backtrace, for which a message that is edited
+    /// has no place for long.
     pub(crate) fn has_more(&self) -> bool {
-        self.detail.as_ref().is_some_and(|detail| {
-            detail.trace.is_some() || detail.logs.len() > Sample::LOGS_AT_ONCE
-        })
+        self.detail.is_some()
     }
 
     /// How many log events a message shows that has a thread for the rest.
@@ -472,6 +471,17 @@ impl Samples {
     /// Lets go of all but the latest one.
     pub(crate) fn keep_last(&mut self) {
         *self = Samples { last: std::mem::take(&mut self.last), ..Samples::default() };
+    }
+
+    /// A first one that still ran when it was told gives way to one that ended.
+    pub(crate) fn settle_first(&mut self) {
+        let runs = |sample: &Sample| sample.status.is_none() && sample.outcome == Outcome::Plain;
+        if let (Some(first), Some(last)) = (self.first.get(), self.last.get()) {
+            if runs(first) && !runs(last) {
+                let last = last.clone();
+                self.first.copy(&last);
+            }
+        }
     }
 
     /// The first one's details have been told.

@@ -170,9 +170,6 @@ fn internal_server_error<B>() -> Response<ResponseBody<B>> {
 }
 
 fn judge_error<E: Display + 'static>(error: &E, watched: &mut Watched) {
-    if watched.failed_by_panic() {
-        return;
-    }
     let chain = watched.recorder().rules.error_types.chain(error);
     let text = shown(error);
     watched.observe(&Finding {
@@ -207,7 +204,9 @@ fn judge_head<B: Body>(response: Response<B>, mut watched: Watched) -> Response<
     let is_over =
         nature == Nature::Complete || quietly(|| response.body().is_end_stream()).unwrap_or(false);
     let ends_late = rules.measure == Measure::EndOfBody && nature == Nature::Body && !is_over;
-    let failed = failed.filter(|_| !watched.failed_by_panic());
+    // An error that is reported is the reason, whatever panicked before.
+    let is_reported = response.extensions().get::<ReportedError>().is_some();
+    let failed = failed.filter(|_| is_reported || !watched.failed_by_panic());
     if let Some((status, outcome)) = failed {
         let message = match status {
             Status::Grpc(_) => classify::grpc_message(response.headers()),

@@ -41,8 +41,8 @@ struct Look {
     young: Option<Instant>,
     /// Polled for long without a break, and for how long.
     blocking: Vec<(Arc<Slot>, Duration)>,
-    /// Without an answer.
-    unanswered: usize,
+    /// Without an answer, and not told.
+    waiting: usize,
 }
 
 impl HungWatch {
@@ -61,15 +61,16 @@ impl HungWatch {
     fn scan(&self, now: Instant) -> Look {
         let mut look = Look::default();
         let measured = self.rules.poll_accounting;
+        let blocked_after = self.rules.blocked_after;
         self.handoff.registry.scan(|slot| {
             let age = slot.age(now);
             if measured {
                 let polled = slot.polls().current(age);
-                if let Some(polled) = polled.filter(|polled| *polled >= self.rules.blocked_after) {
+                if let Some(polled) = polled.filter(|polled| *polled >= blocked_after) {
                     look.blocking.push((Arc::clone(slot), polled));
                 }
             }
-            look.unanswered += usize::from(slot.hang().runs());
+            look.waiting += usize::from(slot.hang().is_silent());
             if !slot.hang().is_silent() {
                 return;
             }
@@ -80,29 +81,37 @@ impl HungWatch {
                 look.old.push(Arc::clone(slot));
             }
         });
+        // Not those that only did not run, as nobody did.
+        look.blocking.retain_mut(|(_, polled)| {
+            let began = now.checked_sub(*polled).unwrap_or(now);
+            *polled = polled.saturating_sub(self.missed_since(began));
+            *polled >= blocked_after
+        });
+        look.blocking.sort_by_key(|(_, polled)| std::cmp::Reverse(*polled));
         look
     }
 
-    /// Tells those that have the runtime blocked, several at once or all of its
-    /// threads; ends it when they have not any more.
+    /// Tells those that have the runtime blocked, several at once; ends it when
+    /// they have not any more.
     fn consider_block(&mut self, look: &Look, now: Instant) {
-        let workers = self.handoff.workers.get().copied().unwrap_or(0);
-        let threads = look.blocking.len();
-        let is_blocked = threads >= 2 || (workers > 0 && threads >= workers);
-        let longest = look.blocking.iter().max_by_key(|(_, polled)| *polled);
-        let Some((longest, polled)) = longest.filter(|_| is_blocked) else {
-            self.handoff.blocks.end(now);
+        let handoff = &self.handoff;
+        // It is blocked since the second one joined the first.
+        let Some((_, polled)) = look.blocking.get(1) else {
+            handoff.blocks.end(now);
             return;
         };
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let waited = number(look.unanswered.saturating_sub(threads));
-        let began = now.checked_sub(*polled).unwrap_or(now);
-        let by = self.handoff.blocks.go_on(began, number(threads), waited, || {
-            longest.info().with_route(&self.handoff.routes, |route| Endpoint {
-                method: method_of(longest, route),
+        let silent = look.blocking.iter().filter(|(slot, _)| slot.hang().is_silent()).count();
+        let counts = (number(look.blocking.len()), number(look.waiting.saturating_sub(silent)));
+        let endpoint = |(slot, _): &(Arc<Slot>, Duration)| {
+            slot.info().with_route(&handoff.routes, |route| Endpoint {
+                method: method_of(slot, route),
                 route: route.to_route(),
             })
-        });
+        };
+        let by: Vec<Endpoint> = look.blocking.iter().map(endpoint).collect();
+        let began = now.checked_sub(*polled).unwrap_or(now);
+        let Some(by) = handoff.blocks.go_on(began, now, counts, &by) else { return };
         for (slot, polled) in &look.blocking {
             let since = now.checked_sub(*polled).unwrap_or(now);
             self.tell(slot, now, since, Some(&by));
@@ -119,9 +128,13 @@ impl HungWatch {
         if now < at {
             return Some(at);
         }
-        // Without those who block the runtime it would not hang.
-        let behind = self.handoff.blocks.behind(began, now, hung_after);
-        let by = behind.map(|(by, _)| by);
+        let blocks = &self.handoff.blocks;
+        let waited = slot.polls().longest_wait(slot.age(now));
+        let by = blocks.behind(began, now, hung_after, waited);
+        if by.is_some() && !blocks.is_under_way() {
+            // Time that a block took is not its own.
+            return Some(later(at, blocks.lost(began, now)));
+        }
         self.tell(slot, now, began, by.as_ref());
         None
     }

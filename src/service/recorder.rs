@@ -114,12 +114,17 @@ impl Recorder {
                 return;
             }
         }
+        let mut ended_by_rule = false;
         self.with_route(slot, |route| {
             let rule = match is_same {
                 true => None,
                 false => self.suppression(slot, route, now, found.kind),
             };
             if let Some(rule) = rule {
+                if was_hung {
+                    ended_by_rule = true;
+                    return;
+                }
                 // What was counted already stays counted, as what it was.
                 if *told == Told::Nothing {
                     self.handoff.tally.suppress(rule);
@@ -129,7 +134,12 @@ impl Recorder {
             }
             let before = told.clone();
             let by = match &before {
-                Told::Counted { by, .. } if is_same => by.clone(),
+                // What it was told for is asked again: it may have gone on.
+                Told::Counted { by: Some(by), .. } if is_same => self
+                    .is_blocking(slot, now)
+                    .then(|| Arc::clone(by))
+                    .or_else(|| self.behind(slot, route, now)),
+                Told::Counted { .. } if is_same => None,
                 _ if found.kind == Kind::Slow => self.behind(slot, route, now),
                 _ => None,
             };
@@ -160,7 +170,9 @@ impl Recorder {
             let tally = &self.handoff.tally;
             let as_other = capture.facts(found, |facts| match &before {
                 // It stays where it was counted while it ran.
-                Told::Counted { kind: Kind::Hung, as_other, .. } if is_same => {
+                Told::Counted { kind: Kind::Hung, as_other, by: told_by, .. }
+                    if is_same && *told_by == by =>
+                {
                     let kept = if *as_other { KeyRef::Other(Kind::Slow) } else { key };
                     tally.renew(kept, facts)
                 }
@@ -177,6 +189,11 @@ impl Recorder {
             let kind = if is_same { Kind::Hung } else { found.kind };
             *told = Told::Counted { kind, status, as_other, by };
         });
+        if ended_by_rule {
+            // How it ended is not told, but that it has: as slow, which it was.
+            let slow = Finding { status: found.status, ..Finding::new(Kind::Slow) };
+            self.observe(slot, told, now, &slow);
+        }
     }
 
     /// Counts a request that went well, where something is wrong.
@@ -193,8 +210,17 @@ impl Recorder {
     /// Who blocked the runtime, if the request is slow only because of that.
     fn behind(&self, slot: &Slot, route: RouteRef<'_>, now: Instant) -> Option<Arc<Endpoint>> {
         let slow = self.rules.slow_after(route);
-        let (by, _) = self.handoff.blocks.behind(slot.info().started(), now, slow)?;
-        Some(by)
+        let waited = slot.polls().longest_wait(slot.age(now));
+        self.handoff.blocks.behind(slot.info().started(), now, slow, waited)
+    }
+
+    /// Whether a request itself blocked the runtime.
+    fn is_blocking(&self, slot: &Slot, now: Instant) -> bool {
+        let age = slot.age(now);
+        let polls = slot.polls().read(age);
+        polls.is_some_and(|polls| {
+            polls.longest() >= self.rules.blocked_after && polls.is_blocking(age)
+        })
     }
 
     /// Tells the errors that a request logged and no alert of it has shown.
@@ -300,7 +326,7 @@ impl Capture<'_> {
                 .then(|| (method_of(self.slot, self.route), self.route)),
             bytes: found.bytes,
             polls: self.slot.polls().read(self.slot.age(self.now)),
-            blocked: self.by.and_then(|by| self.handoff.blocks.last_by(by, self.now)),
+            blocked: self.by.and_then(|by| Some(self.handoff.blocks.by(by, self.now, self.now)?.0)),
             detail: self.detail(notes, found),
             in_flight: self.handoff.registry.in_flight(),
             path: self.rules.path_capture(self.route),

@@ -55,7 +55,6 @@ impl Watched {
         if rules.ignore.covers(head, named.as_deref(), &handoff.ledger) {
             return None;
         }
-        handoff.workers.get_or_init(workers);
         let now = handoff.clock.now();
         let (slot, place) = handoff.registry.enter(recorder.id(), parent, now, |info| {
             info.fill(head, &rules.headers, named, now);
@@ -231,7 +230,8 @@ impl Watched {
     /// Counts the panic behind a failure, if somebody inside has caught one and
     /// answered for it. Whether there was one.
     pub(super) fn failed_by_panic(&mut self) -> bool {
-        let Some(record) = self.hooked().and_then(Notes::last_panic) else { return false };
+        let hooked = self.hooked().filter(|notes| notes.error().is_none());
+        let Some(record) = hooked.and_then(Notes::last_panic) else { return false };
         self.observe_record(&record);
         true
     }
@@ -299,10 +299,4 @@ impl Drop for Watched {
             self.recorder.handoff.registry.leave(self.place, slot);
         }
     }
-}
-
-/// How many threads the runtime that is running has; 0 if none is.
-fn workers() -> usize {
-    let runtime = tokio::runtime::Handle::try_current();
-    runtime.map(|runtime| runtime.metrics().num_workers()).unwrap_or(0)
 }

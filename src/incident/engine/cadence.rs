@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::observation::{Endpoint, Key, Kind, later};
+use crate::observation::{Key, Kind, Route, later};
 
 use super::super::budget::Weight;
 use super::super::incident::Incident;
@@ -261,10 +261,12 @@ impl Engine {
         };
         let (kind, total) = (self.worst_of(incident), self.round_total(incident));
         let counted = self.counted(incident);
-        let places: Vec<Endpoint> = counted.iter().filter_map(|one| one.endpoint()).collect();
+        let places = counted.iter().map(|one| (one.key.route().cloned(), one.endpoint()));
+        let places = places.filter_map(|(own, at)| own.or(at.map(|at| at.route)));
+        let places: Vec<Route> = places.collect();
         let mut due: Vec<(usize, Mention)> = Vec::new();
         for (number, rule) in self.policy.mentions.iter().enumerate() {
-            let routes = places.iter().map(|endpoint| endpoint.route.as_str());
+            let routes = places.iter().map(Route::as_str);
             let is_here =
                 rule.is_for(self.identity.environment(), &self.policy.mention_environments);
             let is_done = telling.told.mention_rules.contains(&number);

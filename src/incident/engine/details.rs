@@ -12,6 +12,8 @@ impl Engine {
     /// A message of its own was posted: what has no room in it is due.
     pub(super) fn posted(&mut self, destination: DestinationIndex, id: IncidentId) {
         let can_reply = self.destinations.get(destination).is_some_and(|place| place.can_reply);
+        // Where each is told, each has them in its own message.
+        let can_reply = can_reply && !self.policy.each;
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         let samples = [incident.samples.first(), incident.samples.last()];
         let has_more = samples.into_iter().flatten().any(Sample::has_more);
@@ -41,7 +43,7 @@ impl Engine {
         id: IncidentId,
     ) -> Option<(IncidentView, Carried, Placement)> {
         let incident = self.incidents.get(&id)?;
-        let telling = incident.tellings.get(destination)?;
+        let telling = incident.tellings.get(destination).filter(|_| incident.host.is_none())?;
         let parent = telling.message.clone().filter(|_| telling.details == Details::Asked)?;
         let view = self.view_of_incident(now, incident, Moment::Details);
         let carried = Carried { manner: Manner::Reply, ..Carried::default() };

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::observation::{Endpoint, Key, Kind, Rule, Time, later};
+use crate::observation::{Endpoint, Key, Rule, Time, later};
 
 use super::super::incident::{Incident, Phase};
 use super::{Ending, Engine, IncidentId};
@@ -103,7 +103,7 @@ impl Engine {
         let since = self.last_seen(incident).wall;
         let mut endpoints: Vec<(Endpoint, u64, u64)> = Vec::new();
         for one in self.counted(incident) {
-            let Some(endpoint) = one.endpoint().filter(|_| one.key.kind() != Kind::Logged) else {
+            let Some(endpoint) = one.proof() else {
                 return Some(Ending::Unseen { since });
             };
             let nearby = &one.nearby;

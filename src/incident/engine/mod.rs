@@ -199,7 +199,7 @@ impl Engine {
         }
         let open = self.incidents.values().filter(|incident| incident.phase == Phase::Open);
         let mut endpoints: Vec<Endpoint> = Vec::new();
-        for endpoint in open.filter_map(Incident::endpoint) {
+        for endpoint in open.filter_map(Incident::proof) {
             if !endpoints.contains(&endpoint) {
                 endpoints.push(endpoint);
             }

@@ -26,7 +26,9 @@ impl Engine {
                 destination.account.suppress(Rule::Silence, counts.total);
             }
             self.silenced(now, &key, counts.total);
-        } else if counts.total == 0 && moved_out == 0 {
+            // Silenced, but seen.
+            self.seen.is_first(key.fingerprint(&self.identity));
+        } else if counts.total == 0 && counts.span.is_some() {
             self.renew(now, &key, &counts, &samples);
         } else if counts.total > 0 {
             let is_new = !self.live.contains_key(&key);
@@ -90,6 +92,7 @@ impl Engine {
         }
         incident.counts.merge(counts);
         self.endpoints_changed |= incident.take_samples(samples, pick);
+        incident.samples.settle_first();
         incident.last_seen = now;
         if let Some(id) = live {
             self.changed(id);
@@ -112,7 +115,7 @@ impl Engine {
     fn count_nearby(&mut self, key: &Key, at: Option<&Endpoint>, count: u64) {
         let Some(endpoint) = Endpoint::of(key).or(at.cloned()) else { return };
         // A request that logged an error has gone well, or is told as it ended.
-        if key.kind() == Kind::Logged {
+        if key.kind() == Kind::Logged || matches!(key, Key::Blocked { .. }) {
             return;
         }
         let failed = matches!(key.kind(), Kind::Failed | Kind::BodyFailed | Kind::Panicked);
@@ -146,7 +149,7 @@ impl Engine {
     /// The open incidents on an endpoint.
     fn open_on<'a>(&'a mut self, endpoint: &'a Endpoint) -> impl Iterator<Item = &'a mut Incident> {
         self.incidents.values_mut().filter(move |incident| {
-            incident.phase == Phase::Open && incident.endpoint().as_ref() == Some(endpoint)
+            incident.phase == Phase::Open && incident.proof().as_ref() == Some(endpoint)
         })
     }
 

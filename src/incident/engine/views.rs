@@ -37,9 +37,12 @@ impl Engine {
             Subject::Incident(id) => self.view_of_telling(now, destination, id)?,
             Subject::Details(id) => self.view_of_details(now, destination, id)?,
         };
-        view.gap = place.gap;
-        view.has_thread = place.can_reply;
-        carried.gap = place.gap.is_some();
+        view.has_thread = place.can_reply && !self.policy.each;
+        // Not in a thread, where nobody may look.
+        if !matches!(subject, Subject::Details(_)) {
+            view.gap = place.gap;
+            carried.gap = place.gap.is_some();
+        }
         Some((view, carried, placement))
     }
 
@@ -241,7 +244,7 @@ impl Engine {
         let (mut own, mut all) = (0, 0);
         let mut seen: Vec<(Endpoint, u64)> = Vec::new();
         for one in &counted {
-            let endpoint = one.endpoint().filter(|_| one.key.kind() != Kind::Logged)?;
+            let endpoint = one.proof()?;
             let nearby = &one.nearby;
             own += nearby.own;
             // Up to its last observation: what comes later is its end's.
@@ -299,6 +302,7 @@ impl Engine {
             is_new: false,
             oldest: Vec::new(),
             gauges: Vec::new(),
+            block: None,
             stopped: self.stopping,
         }
     }

@@ -168,6 +168,7 @@ impl Scene {
             is_new: false,
             oldest: Vec::new(),
             gauges: Vec::new(),
+            block: None,
             stopped: moment == Moment::Stopped,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::delivery::{DeliveryError, Dispatch, Health, Receipt, Resolution};
 use crate::incident::{DestinationIndex, IncidentView, Input, Moment, Placement, SentOutcome};
-use crate::observation::{DropReason, Kind, Time};
+use crate::observation::{DropReason, Endpoint, Key, Kind, Time};
 
 use super::super::attempt::{Attempt, Ended, Runner};
 use super::super::gauges::Gauges;
@@ -52,6 +52,12 @@ impl Driver {
 
     /// What goes on beside slow and hung requests, at the moment they are told.
     fn look_around(&self, now: Time, view: &mut IncidentView) -> Option<Gauges> {
+        if let Key::Blocked { method, route } = view.key() {
+            let by = Endpoint { method: *method, route: route.clone() };
+            let since = now.wall.duration_since(view.since()).unwrap_or_default();
+            let since = now.mono.checked_sub(since).unwrap_or(self.started);
+            view.block = self.handoff.blocks.by(&by, since, now.mono);
+        }
         let is_news = matches!(
             view.moment(),
             Moment::First | Moment::Progress | Moment::Again | Moment::Worse | Moment::Reminder

@@ -58,12 +58,16 @@ fn what_has_no_room_in_a_message_goes_below_it_once() {
 }
 
 #[test]
-fn a_few_lines_have_room_and_a_webhook_has_no_thread() {
-    for (role, lines) in [(BOT, 3), (WEBHOOK, 9)] {
-        let mut bench = Bench::new(IncidentPolicy::default(), role);
-        let samples = logged(&bench, lines);
+fn a_webhook_has_no_thread_and_where_each_is_told_each_has_its_own() {
+    for (policy, role) in
+        [(IncidentPolicy::default(), WEBHOOK), (IncidentPolicy::every_event(), BOT)]
+    {
+        let mut bench = Bench::new(policy, role);
+        let samples = logged(&bench, 9);
         observe(&mut bench, &failed("/a"), samples);
-        assert_eq!(bench.briefs(), ["post First 1"]);
+        let told = bench.deliver();
+        assert_eq!(told.len(), 1);
+        assert!(!told[0].view.has_thread);
     }
 }
 
@@ -159,4 +163,53 @@ fn only_the_first_of_a_key_is_new() {
     }
     bench.observe(&failed("/a"), 1);
     assert!(!bench.deliver().remove(0).view.is_new());
+}
+
+#[test]
+fn who_waits_for_a_blocked_runtime_proves_nothing_of_who_blocks_it() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    bench.observe(&failed("/a"), 3);
+    bench.deliver();
+    let method = MethodName::of(&http::Method::GET);
+    let blocked = Key::Blocked { method, route: crate::observation::Route::Known("/a".into()) };
+    bench.pass(SECOND);
+    bench.observe(&blocked, 38);
+    bench.succeed("/a", 100);
+    bench.pass(6 * MINUTE);
+    let ends: Vec<_> = bench.deliver().into_iter().map(|said| said.view).collect();
+    let of = |key: &Key| ends.iter().rev().find(|view| view.key == *key).unwrap().ending();
+    assert_eq!(of(&failed("/a")), Some(Ending::Recovered { requests: 100, failed: 0 }));
+    assert!(matches!(of(&blocked), Some(Ending::Unseen { .. })));
+}
+
+#[test]
+fn what_was_silenced_has_been_seen() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    bench.silence(Matcher::all(), MINUTE);
+    bench.observe(&failed("/a"), 500);
+    bench.pass(2 * MINUTE);
+    bench.deliver();
+    bench.observe(&failed("/a"), 1);
+    assert!(!bench.deliver().remove(0).view.is_new());
+}
+
+#[test]
+fn an_end_and_a_move_in_one_drain_are_both_seen() {
+    let key = slow("/a");
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    bench.observe(&key, 2);
+    bench.hang(&[(&key, 2)]);
+    bench.deliver();
+    bench.pass(MINUTE);
+    // One of them ended well, the other one failed.
+    let at = bench.now.mono;
+    let mut ended = observed(key.clone(), 0, at);
+    ended.counts.span = Some((at, at));
+    ended.moved_out = 1;
+    ended.samples = samples("ended", at);
+    bench.handle(Input::Observed(vec![ended]));
+    bench.hang(&[]);
+    let told = bench.deliver();
+    let last = told.last().unwrap().view.samples().last().unwrap();
+    assert_eq!(last.causes().next(), Some("ended"));
 }

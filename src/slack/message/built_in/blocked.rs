@@ -6,7 +6,7 @@ use crate::incident::IncidentView;
 use crate::observation::{Blocked, Key, Sample, spoken};
 
 use super::Line;
-use super::names::request;
+use super::names::{name, request};
 
 /// `async runtime blocked 4.1 s by GET /block/{millis} (2 threads), 38 requests
 /// waited`.
@@ -26,8 +26,28 @@ pub(super) fn said(key: &Key, blocked: Option<&Blocked>, lasted: Duration, line:
     }
 }
 
+/// The last block, or how many there were.
+pub(super) fn headline(view: &IncidentView, line: Line) -> Line {
+    let (last, count) = match view.block {
+        Some((last, count)) => (Some(last), count),
+        None => (longest(view).copied(), 1),
+    };
+    let Some(last) = last else { return name(view.key(), line) };
+    if count <= 1 {
+        return said(view.key(), Some(&last), last.lasted(), line);
+    }
+    let line = line.text(format!("async runtime blocked {count} times by "));
+    let lasted = spoken::duration(last.lasted());
+    request(view.key(), line).text(format!(", the last time {lasted}"))
+}
+
+/// Whether it is about one block only, whose headline counts those who waited.
+pub(super) fn is_one(view: &IncidentView) -> bool {
+    view.block.map_or(1, |(_, count)| count) <= 1
+}
+
 /// The longest one that the samples know.
-pub(super) fn longest(view: &IncidentView) -> Option<&Blocked> {
+fn longest(view: &IncidentView) -> Option<&Blocked> {
     let samples = view.samples();
     let samples = [samples.first(), samples.last(), samples.slowest()];
     let known = samples.into_iter().flatten().filter_map(Sample::blocked);

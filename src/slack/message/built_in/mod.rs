@@ -75,6 +75,9 @@ fn first(view: &IncidentView) -> SlackMessage {
     let sample = sample.or(view.samples().last());
     let mut headline = match view.hanging() {
         Some(hanging) => still_running(view, hanging, opening(icon(kind), view)),
+        None if matches!(view.key(), Key::Blocked { .. }) => {
+            blocked::headline(view, opening(icon(kind), view))
+        }
         None => what(view.key(), sample, opening(icon(kind), view)),
     };
     if view.counts().total() > 1 && view.hanging().is_none() {
@@ -113,7 +116,7 @@ fn still_running(
     line: Line,
 ) -> Line {
     if let Key::Blocked { .. } = view.key() {
-        return blocked::said(view.key(), blocked::longest(view), oldest, line);
+        return blocked::headline(view, line);
     }
     let oldest = spoken::span(oldest);
     let line = match count {
@@ -130,15 +133,12 @@ fn progress(view: &IncidentView, op: Op<'_>) -> SlackMessage {
         Some(hanging) => still_running(view, hanging, opening(icon(kind), view)),
         None => name(view.key(), opened.clone()),
     };
-    // How many one block kept waiting is said with it.
-    let is_one_block = blocked::longest(view).is_some_and(|blocked| {
-        view.round_total() <= u64::from(blocked.threads()) + u64::from(blocked.waited())
-    });
-    if is_one_block && matches!(view.key(), Key::Blocked { .. }) {
-        headline = match view.hanging() {
-            Some(_) => headline,
-            None => what(view.key(), why::latest(view), opened),
-        };
+    let is_block = matches!(view.key(), Key::Blocked { .. });
+    if is_block {
+        headline = blocked::headline(view, opened);
+    }
+    if is_block && blocked::is_one(view) {
+        // How many it kept waiting is said with it.
     } else if view.hanging().is_none() || view.counts().total() > 1 {
         headline = numbers(view, op, headline.dot());
     }
@@ -147,6 +147,9 @@ fn progress(view: &IncidentView, op: Op<'_>) -> SlackMessage {
         let mut latest = causes(sample, 0);
         if !latest.is_empty() {
             latest = Line::new().text("latest: ").join(latest);
+        } else if view.kind() == Kind::Slow && !is_block {
+            // Slow ones end in several ways.
+            latest = what(view.key(), Some(sample), Line::new().text("latest: "));
         }
         message = message
             .paragraph(latest)

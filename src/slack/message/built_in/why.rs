@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::incident::IncidentView;
-use crate::observation::{Key, Kind, Polls, Sample, spoken};
+use crate::observation::{InFlight, Key, Kind, Outcome, Polls, Sample, spoken};
 
 use super::names::{shortened, what};
 use super::{Color, Line, SlackMessage, opening};
@@ -21,7 +21,7 @@ const GAUGE: usize = 40;
 /// waiting and those that made it, one of these.
 pub(super) fn latest(view: &IncidentView) -> Option<&Sample> {
     let samples = view.samples();
-    let known = [samples.last(), samples.first(), samples.slowest()];
+    let known = [samples.last(), samples.slowest(), samples.first()];
     let blocks =
         |sample: &&Sample| sample.polls().is_some_and(|polls| polls.is_blocking(sample.took()));
     let made_it = known.into_iter().flatten().find(blocks);
@@ -38,12 +38,20 @@ pub(super) fn spent(view: &IncidentView, sample: &Sample) -> Line {
     if !is_slow && took < Duration::from_secs(1) {
         return Line::new();
     }
-    if polls.is_blocking(took) {
-        return blocking(polls);
+    // The body was not measured.
+    if matches!(sample.outcome(), Outcome::SlowBody | Outcome::DuringBody) {
+        return Line::new();
+    }
+    let blocked = match polls.is_blocking(took) {
+        true => blocking(polls, view.hanging().is_some()),
+        false => Line::new(),
+    };
+    if !blocked.is_empty() && polls.longest() * 2 >= took {
+        return blocked;
     }
     let waited = seconds(took.saturating_sub(polls.busy()));
     let busy = seconds(polls.busy());
-    let line = Line::new().text(format!("waiting {waited}, computing {busy}"));
+    let line = blocked.dot().text(format!("waiting {waited}, computing {busy}"));
     let longest = spoken::duration(polls.longest());
     match polls.count() {
         0 | 1 => line,
@@ -54,10 +62,10 @@ pub(super) fn spent(view: &IncidentView, sample: &Sample) -> Line {
     }
 }
 
-fn blocking(polls: &Polls) -> Line {
+fn blocking(polls: &Polls, is_running: bool) -> Line {
     let longest = spoken::duration(polls.longest());
     let took = match polls.current() {
-        Some(current) if current >= polls.longest() => {
+        Some(current) if is_running && current >= polls.longest() => {
             format!("one poll has taken {longest} so far")
         }
         _ => format!("one poll took {longest}"),
@@ -127,7 +135,8 @@ pub(super) fn around(view: &IncidentView) -> Line {
         line = line.dot().text(format!("{name} ")).code(shortened(value, GAUGE));
     }
     // Alone in flight it is named above.
-    if view.oldest().len() > 1 {
+    let is_named = |request: &InFlight| view.key().route() == Some(request.route());
+    if view.oldest().len() > 1 || !view.oldest().iter().all(is_named) {
         line = line.dot().text("oldest in flight: ");
         for (n, request) in view.oldest().iter().enumerate() {
             let age = spoken::duration(request.age());
