@@ -19,8 +19,9 @@ use super::fields::Fields;
 /// 8 KiB, with target, `file:line` and fields, each cut after 1 KiB. Fields whose
 /// names look secret are masked, and all of it passes the redactor.
 ///
-/// It costs a request nothing until it logs such an event, and lets go of them
-/// when the request ends well. Add it beside your other layers, with
+/// It costs a request one allocation for each span that is made in it, nothing
+/// else until it logs such an event, and lets go of them when the request ends
+/// well. Add it beside your other layers, with
 /// [`filter`](RequestLogLayer::filter):
 ///
 /// ```

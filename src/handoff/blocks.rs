@@ -141,7 +141,7 @@ mod tests {
         let (blocks, t, by) = (Blocks::default(), Instant::now(), endpoint("/block"));
         let long = Duration::MAX;
         assert!(blocks.behind(t, t + 9 * SECOND, SECOND, long).is_none());
-        blocks.go_on(t + SECOND, t + 2 * SECOND, (2, 30), &[by.clone()]);
+        blocks.go_on(t + SECOND, t + 2 * SECOND, (2, 30), std::slice::from_ref(&by));
         let others = [endpoint("/else"), by.clone()];
         let again = blocks.go_on(t + 2 * SECOND, t + 3 * SECOND, (1, 38), &others);
         assert_eq!(again.as_deref(), Some(&by));
@@ -166,7 +166,7 @@ mod tests {
         let (blocks, t) = (Blocks::default(), Instant::now());
         let (x, y) = (endpoint("/x"), endpoint("/y"));
         blocks.go_on(t, t + SECOND, (2, 0), &[x.clone(), y.clone()]);
-        let next = blocks.go_on(t, t + 4 * SECOND, (2, 0), &[y.clone()]);
+        let next = blocks.go_on(t, t + 4 * SECOND, (2, 0), std::slice::from_ref(&y));
         assert_eq!(next.as_deref(), Some(&y));
         // It begins where the other one ended.
         let lasted = |by| blocks.by(by, t, t + 6 * SECOND).unwrap().0.lasted();
