@@ -15,19 +15,19 @@ const NEVER: u8 = 1;
 const ALWAYS: u8 = 2;
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
-/// What the layer that was made last wants.
+/// What the layer wants that was the last one to say.
 static BACKTRACES: AtomicU8 = AtomicU8::new(FROM_ENV);
 
 /// Installs the hook in front of the one that is there, once in a process. One
 /// that is set later without calling it switches it off: then panics are told
 /// by what they said, without their place.
 pub(crate) fn install(backtrace: PanicBacktrace) {
-    let wanted = match backtrace {
-        PanicBacktrace::FromEnv => FROM_ENV,
-        PanicBacktrace::Never => NEVER,
-        PanicBacktrace::Always => ALWAYS,
-    };
-    BACKTRACES.store(wanted, Ordering::Relaxed);
+    match backtrace {
+        // The default takes nothing back from another layer.
+        PanicBacktrace::FromEnv => {}
+        PanicBacktrace::Never => BACKTRACES.store(NEVER, Ordering::Relaxed),
+        PanicBacktrace::Always => BACKTRACES.store(ALWAYS, Ordering::Relaxed),
+    }
     // Nobody may set a hook while they panic.
     if std::thread::panicking() || INSTALLED.swap(true, Ordering::AcqRel) {
         return;

@@ -27,7 +27,8 @@ impl AlertConfigBuilder {
     }
 
     /// Whether panics are told with a backtrace. It counts for the whole
-    /// process. Default: as `RUST_BACKTRACE` says.
+    /// process: of several layers, the last one that asks for `Always` or `Never`
+    /// has its way. Default: as `RUST_BACKTRACE` says.
     pub fn panic_backtrace(mut self, backtrace: PanicBacktrace) -> Self {
         self.panic_backtrace = backtrace;
         self

@@ -36,9 +36,9 @@ pub(super) fn headline(view: &IncidentView, line: Line) -> Line {
     if count <= 1 {
         return said(view.key(), Some(&last), last.lasted(), line);
     }
-    let line = line.text(format!("async runtime blocked {count} times by "));
     let lasted = spoken::duration(last.lasted());
-    request(view.key(), line).text(format!(", the last time {lasted}"))
+    let line = line.text(format!("async runtime blocked {count} times, last for {lasted}, by "));
+    request(view.key(), line)
 }
 
 /// Whether it is about one block only, whose headline counts those who waited.
