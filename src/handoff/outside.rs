@@ -141,8 +141,9 @@ impl Outside {
                 None => tell(RouteRef::Unmatched),
             }
         }
+        let begun = Instant::now();
         for flush in all.iter().filter_map(|outside| outside.flush.get()) {
-            flush(LAST_WORDS);
+            flush(LAST_WORDS.saturating_sub(begun.elapsed()));
         }
     }
 }

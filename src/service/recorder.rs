@@ -148,16 +148,16 @@ impl Recorder {
             let method = method_of(slot, route);
             let status = found.status.filter(|_| is_routed && found.kind == Kind::Failed);
             let request = |kind, status| KeyRef::Request { kind, method, route, status };
-            let key = match (found.kind, found.site) {
-                (Kind::Panicked, Some(site)) => KeyRef::Panic(site),
-                (Kind::Cancelled, _)
+            let key = match (found.kind, found.site, by.as_deref()) {
+                (Kind::Panicked, Some(site), _) => KeyRef::Panic(site),
+                (Kind::Cancelled, ..)
                     if !is_same && self.handoff.draining.load(Ordering::Relaxed) =>
                 {
                     KeyRef::Cut
                 }
-                _ if by.is_some() => by.as_deref().map_or(KeyRef::Cut, Endpoint::blocked),
+                (_, _, Some(by)) => by.blocked(),
                 _ if is_same => request(Kind::Slow, None),
-                (kind, _) => request(kind, status),
+                (kind, ..) => request(kind, status),
             };
             let capture = Capture {
                 rules: &self.rules,
