@@ -114,6 +114,8 @@ async fn told_at_thirty_seconds_and_when_it_ends() {
     let sample = end.samples().last().unwrap();
     assert_eq!(sample.took(), Duration::from_secs(127));
     assert_eq!(sample.status().map(|status| status.to_string()), Some("200".into()));
+    // Nor is the first one still the one that ran.
+    assert_eq!(end.samples().first().unwrap().took(), Duration::from_secs(127));
     assert_eq!(bench.watch.handle.stats().observed(), 1);
     common::check_law(&bench.watch.handle.stats());
 }
