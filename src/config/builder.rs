@@ -109,7 +109,7 @@ impl AlertConfigBuilder {
     }
 
     /// Whether to watch at all: `.enabled(!cfg!(debug_assertions))` switches it
-    /// off in debug builds. A disabled layer costs one branch per request.
+    /// off in debug builds. A disabled layer watches nothing and starts no thread.
     /// Default: `true`.
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;

@@ -70,7 +70,7 @@ impl Notes {
     }
 
     pub(crate) fn is_ignored(&self) -> bool {
-        self.ignored.load(Ordering::Relaxed)
+        self.all().any(|notes| notes.ignored.load(Ordering::Relaxed))
     }
 
     /// The error behind the response; the last one stands.

@@ -173,6 +173,23 @@ mod tests {
     }
 
     #[test]
+    fn a_layer_inside_shares_notes_with_the_one_around_it() {
+        let registry = Registry::new();
+        let now = Instant::now();
+        let (outer, place) = registry.enter(1, None, now, |_| {});
+        outer.notes().ignore();
+        outer.notes().note("tenant", "acme");
+        let (inner, inside) = registry.enter(2, Some(Arc::clone(&outer)), now, |_| {});
+        let notes = inner.taken_notes().unwrap();
+        assert!(notes.is_ignored());
+        assert_eq!(notes.notes(), [("tenant".to_owned(), "acme".to_owned())]);
+        inner.notes().note("order", "7");
+        assert_eq!(outer.notes().notes().len(), 2);
+        registry.leave(inside, inner);
+        registry.leave(place, outer);
+    }
+
+    #[test]
     fn many_threads_leave_nothing_behind() {
         let registry = Registry::new();
         std::thread::scope(|scope| {

@@ -3,19 +3,20 @@
 use std::fmt::{self, Display};
 use std::panic::resume_unwind;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::observation::{Kind, Outcome, Reason, Status};
+use crate::observation::{Kind, Outcome, Status};
 
 use super::Measure;
 use super::classify::{self, Nature};
 use super::panics;
 use super::recorder::Finding;
-use super::shown::{quietly, reason, shown};
+use super::shown::{quietly, reason};
 use super::watched::{Timing, Watched};
 
 pin_project! {
@@ -222,17 +223,15 @@ impl BodyWatch {
 
     fn failed<E: Display + 'static>(&mut self, error: &E) {
         self.is_finished = true;
-        let chain = self.watched.recorder().rules.error_types.chain(error);
-        let text = shown(error);
-        self.watched.observe(&Finding {
-            status: Some(self.status),
-            outcome: Outcome::DuringBody,
-            reason: match &chain {
-                Some(error) => Reason::Chain(error.chain()),
-                None => reason(text.as_str()),
-            },
-            bytes: Some(self.bytes),
-            ..Finding::new(Kind::BodyFailed)
+        let rules = Arc::clone(&self.watched.recorder().rules);
+        rules.error_types.reason(error, |reason| {
+            self.watched.observe(&Finding {
+                status: Some(self.status),
+                outcome: Outcome::DuringBody,
+                reason,
+                bytes: Some(self.bytes),
+                ..Finding::new(Kind::BodyFailed)
+            });
         });
     }
 

@@ -3,11 +3,11 @@
 
 use std::any::Any;
 use std::error::Error;
-use std::fmt;
+use std::fmt::{self, Display};
 
-use crate::observation::ReportedError;
+use crate::observation::{Reason, ReportedError};
 
-use super::shown::quietly;
+use super::shown::{quietly, reason, shown};
 
 /// Looks at a value as an error, if it is of the right type.
 type AsError = fn(&dyn Any) -> Option<&(dyn Error + 'static)>;
@@ -41,8 +41,19 @@ impl ErrorTypes {
         self.0.push(plain::<E>);
     }
 
+    /// Lends out what an error says: with its causes, if its type is known.
+    pub(super) fn reason<E, R>(&self, error: &E, with: impl FnOnce(Reason<'_>) -> R) -> R
+    where
+        E: Display + 'static,
+    {
+        match self.chain(error) {
+            Some(known) => with(Reason::Chain(known.chain())),
+            None => with(reason(shown(error).as_str())),
+        }
+    }
+
     /// The error with its causes, if its type is known. Asking may panic.
-    pub(crate) fn chain(&self, error: &dyn Any) -> Option<ReportedError> {
+    fn chain(&self, error: &dyn Any) -> Option<ReportedError> {
         let error = self.0.iter().find_map(|as_error| as_error(error))?;
         quietly(|| ReportedError::new(error))
     }

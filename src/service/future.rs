@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Response, StatusCode};
@@ -16,7 +17,7 @@ use super::body::BodyWatch;
 use super::classify::{self, Nature};
 use super::panics::{self, Payload};
 use super::recorder::Finding;
-use super::shown::{quietly, reason, shown};
+use super::shown::{quietly, reason};
 use super::watched::{Timing, Watched};
 use super::{Measure, PanicPolicy, ResponseBody, Verdict};
 
@@ -170,15 +171,10 @@ fn internal_server_error<B>() -> Response<ResponseBody<B>> {
 }
 
 fn judge_error<E: Display + 'static>(error: &E, watched: &mut Watched) {
-    let chain = watched.recorder().rules.error_types.chain(error);
-    let text = shown(error);
-    watched.observe(&Finding {
-        status: Some(Status::Error),
-        reason: match &chain {
-            Some(error) => Reason::Chain(error.chain()),
-            None => reason(text.as_str()),
-        },
-        ..Finding::new(Kind::Failed)
+    let rules = Arc::clone(&watched.recorder().rules);
+    rules.error_types.reason(error, |reason| {
+        let status = Some(Status::Error);
+        watched.observe(&Finding { status, reason, ..Finding::new(Kind::Failed) });
     });
 }
 

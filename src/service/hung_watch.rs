@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::handoff::{Handoff, HungAs, Slot, Watch};
-use crate::observation::{Endpoint, InFlight, Key, KeyRef, Kind, Outcome, Reason, RouteRef, later};
+use crate::observation::{Endpoint, InFlight, Key, KeyRef, Kind, RouteRef, later};
 
 use super::recorder::{Capture, Finding, method_of, suppression};
 use super::rules::Rules;
@@ -70,10 +70,10 @@ impl HungWatch {
                     look.blocking.push((Arc::clone(slot), polled));
                 }
             }
-            look.waiting += usize::from(slot.hang().is_silent());
             if !slot.hang().is_silent() {
                 return;
             }
+            look.waiting += 1;
             if age < self.floor {
                 let began = slot.info().started();
                 look.young = Some(look.young.map_or(began, |young| young.min(began)));
@@ -180,11 +180,7 @@ impl HungWatch {
             self.handoff.tally.suppress(rule);
             return HungAs::Suppressed(rule);
         }
-        let found = Finding {
-            reason: Reason::Unknown,
-            outcome: Outcome::Plain,
-            ..Finding::new(Kind::Hung)
-        };
+        let found = Finding::new(Kind::Hung);
         let capture = Capture {
             rules: &self.rules,
             handoff: &self.handoff,

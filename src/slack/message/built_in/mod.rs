@@ -73,12 +73,11 @@ fn first(view: &IncidentView) -> SlackMessage {
         false => view.samples().first(),
     };
     let sample = sample.or(view.samples().last());
-    let mut headline = match view.hanging() {
-        Some(hanging) => still_running(view, hanging, opening(icon(kind), view)),
-        None if matches!(view.key(), Key::Blocked { .. }) => {
-            blocked::headline(view, opening(icon(kind), view))
-        }
-        None => what(view.key(), sample, opening(icon(kind), view)),
+    let opened = opening(icon(kind), view);
+    let mut headline = match (view.key(), view.hanging()) {
+        (Key::Blocked { .. }, _) => blocked::headline(view, opened),
+        (_, Some(hanging)) => still_running(view, hanging, opened),
+        (_, None) => what(view.key(), sample, opened),
     };
     if view.counts().total() > 1 && view.hanging().is_none() {
         headline = headline.dot().text(format!("{} so far", spoken::count(view.counts().total())));
@@ -115,9 +114,6 @@ fn still_running(
     (count, oldest): (u64, std::time::Duration),
     line: Line,
 ) -> Line {
-    if let Key::Blocked { .. } = view.key() {
-        return blocked::headline(view, line);
-    }
     let oldest = spoken::span(oldest);
     let line = match count {
         1 => line.text(format!("still running {oldest} · ")),
@@ -128,15 +124,13 @@ fn still_running(
 
 fn progress(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     let kind = view.kind();
-    let opened = opening(icon(kind), view).text(told_as(view.moment()));
-    let mut headline = match view.hanging() {
-        Some(hanging) => still_running(view, hanging, opening(icon(kind), view)),
-        None => name(view.key(), opened.clone()),
-    };
+    let opened = opening(icon(kind), view);
     let is_block = matches!(view.key(), Key::Blocked { .. });
-    if is_block {
-        headline = blocked::headline(view, opened);
-    }
+    let mut headline = match view.hanging() {
+        _ if is_block => blocked::headline(view, opened.text(told_as(view.moment()))),
+        Some(hanging) => still_running(view, hanging, opened),
+        None => name(view.key(), opened.text(told_as(view.moment()))),
+    };
     if is_block && blocked::is_one(view) {
         // How many it kept waiting is said with it.
     } else if view.hanging().is_none() || view.counts().total() > 1 {
