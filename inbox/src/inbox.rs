@@ -2,17 +2,17 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use crate::builder::InboxBuilder;
 use crate::fault::{Fault, Playing};
-use crate::message::{Message, Request};
-use crate::server::router;
-use crate::store::Store;
-use crate::wire::{Cut, WireListener};
+use crate::missing::Missing;
+use crate::slack::LOCAL_HOOK;
+use crate::store::{Message, Request, Store};
 
 /// A local Slack. It runs on a thread of its own, and stops when it is
 /// dropped.
@@ -20,56 +20,6 @@ pub struct Inbox {
     store: Arc<Store>,
     address: SocketAddr,
     _stop: oneshot::Sender<()>,
-}
-
-/// How an [`Inbox`] is started.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct InboxBuilder {
-    address: SocketAddr,
-    print: bool,
-}
-
-impl InboxBuilder {
-    /// The port on loopback. Default: any free one.
-    pub fn port(mut self, port: u16) -> Self {
-        self.address.set_port(port);
-        self
-    }
-
-    /// Whether each message is printed as a person would read it. Default: no.
-    pub fn print(mut self, print: bool) -> Self {
-        self.print = print;
-        self
-    }
-
-    /// Starts it.
-    ///
-    /// # Errors
-    ///
-    /// When the port is taken, or the thread can't start.
-    pub fn start(self) -> io::Result<Inbox> {
-        let listener = std::net::TcpListener::bind(self.address)?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let store = Arc::new(Store::new(self.print));
-        let (stop, stopped) = oneshot::channel::<()>();
-        let app = router(Arc::clone(&store)).into_make_service_with_connect_info::<Cut>();
-        std::thread::Builder::new().name("slack-inbox".to_owned()).spawn(move || {
-            runtime.block_on(async move {
-                let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-                let serve = axum::serve(WireListener(listener), app);
-                tokio::select! {
-                    _ = serve => {}
-                    // Also when the inbox is dropped. Requests that hang are cut.
-                    _ = stopped => {}
-                }
-            });
-            runtime.shutdown_background();
-        })?;
-        Ok(Inbox { store, address, _stop: stop })
-    }
 }
 
 impl Inbox {
@@ -84,7 +34,11 @@ impl Inbox {
 
     /// Sets more before the start.
     pub fn builder() -> InboxBuilder {
-        InboxBuilder { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), print: false }
+        InboxBuilder::new()
+    }
+
+    pub(crate) fn new(store: Arc<Store>, address: SocketAddr, stop: oneshot::Sender<()>) -> Self {
+        Inbox { store, address, _stop: stop }
     }
 
     /// Where it listens.
@@ -93,16 +47,38 @@ impl Inbox {
         self.address
     }
 
-    /// An incoming webhook's URL.
+    /// The page, to open in a browser.
+    #[must_use]
+    pub fn page_url(&self) -> String {
+        format!("{}/", self.base())
+    }
+
+    /// An incoming webhook's URL. Others do too: `/services/T…/B…/…`, each `B…`
+    /// with a channel of its own.
     #[must_use]
     pub fn webhook_url(&self) -> String {
-        format!("http://{}/services/T0LOCAL/B0LOCAL/local", self.address)
+        format!("{}/services/{LOCAL_HOOK}", self.base())
     }
 
     /// The base of the Web API.
     #[must_use]
     pub fn api_url(&self) -> String {
-        format!("http://{}/api", self.address)
+        format!("{}/api", self.base())
+    }
+
+    /// For this machine, also where it listens on every address.
+    fn base(&self) -> String {
+        let mut address = self.address;
+        match address {
+            SocketAddr::V4(v4) if v4.ip().is_unspecified() => {
+                address.set_ip(Ipv4Addr::LOCALHOST.into());
+            }
+            SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
+                address.set_ip(Ipv6Addr::LOCALHOST.into());
+            }
+            _ => {}
+        }
+        format!("http://{address}")
     }
 
     /// The messages so far, oldest first, at most the last 1,000.
@@ -111,7 +87,7 @@ impl Inbox {
         self.store.messages()
     }
 
-    /// The requests so far, with what became of them.
+    /// The requests so far, with what became of them, at most the last 100,000.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.store.requests()
@@ -142,19 +118,26 @@ impl Inbox {
             let changed = tokio::time::timeout(left, changes.changed()).await;
             if !matches!(changed, Ok(Ok(()))) {
                 let came = self.messages().iter().map(Message::text).collect();
-                return Err(Missing { limit, came });
+                return Err(Missing::new(limit, came));
             }
         }
     }
 
-    /// Plays a fault for every request, until it is [healed](Inbox::heal).
+    /// Plays a fault for every request to Slack, until it is
+    /// [healed](Inbox::heal).
     pub fn fault(&self, fault: Fault) {
-        self.store.play(Some(Playing { fault, left: None }));
+        self.store.play(Some(Playing::on(fault)));
     }
 
-    /// Plays a fault for the next so many requests.
+    /// Plays a fault for the next so many requests; 0: is well again.
     pub fn fault_times(&self, fault: Fault, requests: u32) {
-        self.store.play((requests > 0).then_some(Playing { fault, left: Some(requests) }));
+        let playing = Playing::on(fault).requests(Some(requests));
+        self.store.play((requests > 0).then_some(playing));
+    }
+
+    /// Plays a fault for so long.
+    pub fn fault_for(&self, fault: Fault, span: Duration) {
+        self.store.play(Some(Playing::on(fault).span(Some(span))));
     }
 
     /// Is well again.
@@ -168,18 +151,3 @@ impl fmt::Debug for Inbox {
         f.debug_struct("Inbox").field("address", &self.address).finish_non_exhaustive()
     }
 }
-
-/// The awaited message did not come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
-    limit: Duration,
-    came: Vec<String>,
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the message did not come within {:?}; what came: {:?}", self.limit, self.came)
-    }
-}
-
-impl std::error::Error for Missing {}

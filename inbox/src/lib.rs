@@ -28,17 +28,23 @@
 
 #![forbid(unsafe_code)]
 
-mod blocks;
+mod builder;
 mod fault;
+mod http;
 mod inbox;
-mod message;
-mod reading;
-mod rules;
-mod server;
+mod missing;
+mod refusal;
+mod slack;
 mod store;
-mod terminal;
+mod view;
 mod wire;
 
+pub use builder::InboxBuilder;
 pub use fault::Fault;
-pub use inbox::{Inbox, InboxBuilder, Missing};
-pub use message::{Message, Request, Via, busiest};
+pub use inbox::Inbox;
+pub use missing::Missing;
+pub use store::{Message, Request, Via, busiest};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

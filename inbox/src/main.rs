@@ -1,65 +1,51 @@
-//! `slack-inbox`: a local Slack in a terminal.
+//! `slack-inbox`: a local Slack in a terminal and a browser.
+
+mod options;
 
 use std::process::ExitCode;
 
+use options::{HELP, Options, Serve};
 use slack_inbox::Inbox;
 
-const HELP: &str = r#"slack-inbox: a local Slack for development and tests
-
-Usage: slack-inbox [--port PORT] [--quiet]
-
-  --port PORT   where to listen on 127.0.0.1 (default 3001)
-  --quiet       do not print messages
-  --help        this text
-
-Example:
-  slack-inbox --port 3001
-  SLACK_ALERT_WEBHOOK_URL=http://127.0.0.1:3001/services/T0/B0/x your-service
-  curl localhost:3001/messages
-  curl localhost:3001/faults -d '{"fault": "rate_limited", "retry_after": "5", "requests": 3}'
-  curl localhost:3001/                     what else it can do
-"#;
-
 fn main() -> ExitCode {
-    let (mut port, mut print) = (3001, true);
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--help" | "-h" => {
-                print!("{HELP}");
-                return ExitCode::SUCCESS;
-            }
-            "--quiet" => print = false,
-            "--port" => match arguments.next().and_then(|port| port.parse().ok()) {
-                Some(number) => port = number,
-                None => {
-                    eprintln!("slack-inbox: --port takes a number from 0 to 65535");
-                    return ExitCode::FAILURE;
-                }
-            },
-            other => {
-                eprintln!("slack-inbox: unknown argument {other}; see --help");
-                return ExitCode::FAILURE;
-            }
+    let done = match Options::parse(std::env::args().skip(1)) {
+        Ok(Options::Help) => {
+            print!("{HELP}");
+            Ok(())
         }
-    }
-    let inbox = match Inbox::builder().port(port).print(print).start() {
-        Ok(inbox) => inbox,
-        Err(error) => {
-            eprintln!("slack-inbox: can't listen on 127.0.0.1:{port}: {error}; try another --port");
-            return ExitCode::FAILURE;
+        Ok(Options::Version) => {
+            println!("slack-inbox {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
         }
+        Ok(Options::Serve(wanted)) => serve(&wanted),
+        Err(problem) => Err(problem),
     };
-    println!("slack-inbox listens on http://{}; Ctrl-C stops it. To send here:\n", inbox.address());
-    println!("  SLACK_ALERT_WEBHOOK_URL={}\n", inbox.webhook_url());
-    println!("  SLACK_ALERT_BOT_TOKEN=xoxb-local SLACK_ALERT_CHANNEL=alerts \\");
-    println!("  SLACK_ALERT_API_URL={}\n", inbox.api_url());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.and_then(|runtime| runtime.block_on(tokio::signal::ctrl_c())) {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("slack-inbox: {error}");
+        Err(problem) => {
+            eprintln!("slack-inbox: {problem}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn serve(wanted: &Serve) -> Result<(), String> {
+    let Serve { port, listen, page, print } = *wanted;
+    let inbox = Inbox::builder().port(port).listen(listen).page(page).print(print);
+    let inbox = inbox.start().map_err(|error| {
+        format!("can't listen on {listen}, port {port}: {error}; try another --port")
+    })?;
+    let api = inbox.api_url();
+    match page {
+        true => println!("slack-inbox: open {}   (Ctrl-C stops it)\n", inbox.page_url()),
+        false => println!("slack-inbox listens on {}   (Ctrl-C stops it)\n", inbox.address()),
+    }
+    println!("To send here, a webhook:\n");
+    println!("  SLACK_ALERT_WEBHOOK_URL={}\n", inbox.webhook_url());
+    println!("or a bot, which edits its messages:\n");
+    println!("  SLACK_ALERT_BOT_TOKEN=xoxb-local SLACK_ALERT_CHANNEL=alerts \\");
+    println!("  SLACK_ALERT_API_URL={api}\n");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    runtime.block_on(tokio::signal::ctrl_c()).map_err(|error| error.to_string())
 }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::date_time::date_time;
+
 /// The message, one line per part, the top-level text first.
 pub(crate) fn lines(payload: &Value) -> Vec<String> {
     let mut lines = vec![plain(payload["text"].as_str().unwrap_or_default())];
@@ -18,7 +20,8 @@ pub(crate) fn lines(payload: &Value) -> Vec<String> {
     lines
 }
 
-fn block_text(block: &Value) -> String {
+/// A block as people read it.
+pub(crate) fn block_text(block: &Value) -> String {
     let of = |value: &Value| match value["type"].as_str() {
         Some("mrkdwn") => plain(value["text"].as_str().unwrap_or_default()),
         _ => printable(value["text"].as_str().unwrap_or_default()),
@@ -70,7 +73,11 @@ fn leaves(element: &Value) -> String {
             "usergroup" => format!("@{}", text("usergroup_id")),
             "broadcast" => format!("@{}", text("range")),
             "channel" => format!("#{}", text("channel_id")),
-            "date" => text("fallback"),
+            "date" => {
+                let unix = leaf["timestamp"].as_u64().unwrap_or_default();
+                let format = leaf["format"].as_str().unwrap_or_default();
+                date_time(unix, format).unwrap_or_else(|| text("fallback"))
+            }
             _ => text("text"),
         }
     };
@@ -90,12 +97,10 @@ pub(crate) fn plain(mrkdwn: &str) -> String {
         };
         let inside = &tail[1..end];
         let (target, label) = inside.split_once('|').unwrap_or((inside, ""));
-        let shown = match (target.chars().next(), label) {
-            (_, label) if !label.is_empty() => label.to_owned(),
-            (Some('@'), _) => target.to_owned(),
-            (Some('!'), _) => format!("@{}", &target[1..]),
-            (Some('#'), _) => target.to_owned(),
-            _ => target.to_owned(),
+        let shown = match target.strip_prefix('!') {
+            Some(special) => special_mention(special, label),
+            None if label.is_empty() => target.to_owned(),
+            None => label.to_owned(),
         };
         out.push_str(&shown);
         rest = &tail[end + 1..];
@@ -106,8 +111,25 @@ pub(crate) fn plain(mrkdwn: &str) -> String {
     printable(&out)
 }
 
+/// What follows `<!`: a group, a date, or everybody.
+fn special_mention(special: &str, label: &str) -> String {
+    let (name, rest) = special.split_once('^').unwrap_or((special, ""));
+    match name {
+        "date" => {
+            let mut parts = rest.split('^');
+            let unix = parts.next().and_then(|unix| unix.parse().ok());
+            let format = parts.next().unwrap_or_default();
+            let shown = unix.and_then(|unix| date_time(unix, format));
+            shown.unwrap_or_else(|| label.to_owned())
+        }
+        _ if !label.is_empty() => label.to_owned(),
+        "subteam" => format!("@{rest}"),
+        everybody => format!("@{everybody}"),
+    }
+}
+
 /// Text that can't steer the terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let show = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
     text.chars().map(show).collect()
 }
@@ -125,6 +147,9 @@ mod tests {
             plain("<!here> <@U1> <https://a.example|docs> <#C1|general>"),
             "@here @U1 docs general"
         );
+        assert_eq!(plain("<!subteam^S1> <!subteam^S2|@ops>"), "@S1 @ops");
+        assert_eq!(plain("since <!date^1795349040^{time}|long ago>"), "since 12:04 UTC");
+        assert_eq!(plain("<!date^soon^{time}|then>"), "then");
         assert_eq!(plain("a\u{1b}[31mb < c"), "a\u{fffd}[31mb < c");
     }
 

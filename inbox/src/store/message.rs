@@ -1,18 +1,22 @@
-//! [`Message`] and [`Request`]: what the inbox received.
+//! [`Message`]: a message in a channel.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
+
+use crate::view::reading;
 
 /// A message in a channel, in its latest state.
 #[derive(Clone, Debug)]
 pub struct Message {
     pub(crate) channel: String,
+    pub(crate) channel_name: String,
     pub(crate) ts: String,
     pub(crate) thread_ts: Option<String>,
     pub(crate) payload: Value,
     pub(crate) via: Via,
     pub(crate) edits: u32,
+    pub(crate) edited_ts: Option<String>,
     pub(crate) at: Instant,
 }
 
@@ -45,6 +49,11 @@ impl Message {
         self.thread_ts.as_deref()
     }
 
+    /// Whether the channel sees it: a reply only if it was broadcast.
+    pub(crate) fn is_in_channel(&self) -> bool {
+        self.thread_ts.is_none() || self.payload["reply_broadcast"] == true
+    }
+
     /// How it came.
     #[must_use]
     pub fn via(&self) -> Via {
@@ -69,65 +78,31 @@ impl Message {
         &self.payload
     }
 
-    /// The top-level text as people read it: code spans and entities resolved.
+    /// The top-level text as people read it: code spans, entities and links
+    /// resolved, times in UTC.
     #[must_use]
     pub fn text(&self) -> String {
-        crate::reading::plain(self.payload["text"].as_str().unwrap_or_default())
+        reading::plain(self.payload["text"].as_str().unwrap_or_default())
     }
 
     /// The whole message as people read it, one line per part.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        crate::reading::lines(&self.payload)
+        reading::lines(&self.payload)
     }
 
     pub(crate) fn to_json(&self) -> Value {
         json!({
             "channel": self.channel,
+            "channel_name": self.channel_name,
             "ts": self.ts,
             "thread_ts": self.thread_ts,
+            "in_channel": self.is_in_channel(),
             "via": match self.via { Via::Webhook => "webhook", Via::Api => "api" },
             "edits": self.edits,
+            "edited_ts": self.edited_ts,
             "text": self.text(),
             "payload": self.payload,
         })
     }
-}
-
-/// A request that the inbox took, whatever became of it.
-#[derive(Clone, Debug)]
-pub struct Request {
-    pub(crate) at: Instant,
-    pub(crate) path: String,
-    pub(crate) outcome: String,
-}
-
-impl Request {
-    /// When it was complete.
-    #[must_use]
-    pub fn at(&self) -> Instant {
-        self.at
-    }
-
-    /// Its path.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// `ok`, the error string it was refused with, or the fault played.
-    #[must_use]
-    pub fn outcome(&self) -> &str {
-        &self.outcome
-    }
-}
-
-/// The most requests within any window of this length.
-#[must_use]
-pub fn busiest(requests: &[Request], window: Duration) -> usize {
-    let times: Vec<Instant> = requests.iter().map(Request::at).collect();
-    let within = |start: &Instant| {
-        times.iter().filter(|at| **at >= *start && at.duration_since(*start) <= window).count()
-    };
-    times.iter().map(within).max().unwrap_or(0)
 }

@@ -2,7 +2,8 @@
 
 use std::io::IsTerminal;
 
-use crate::message::Message;
+pub(crate) use super::reading::printable;
+use crate::store::Message;
 
 /// What happened to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

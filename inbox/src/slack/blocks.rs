@@ -27,8 +27,28 @@ pub(crate) fn check(block: &Value, pointer: &str, faults: &mut Vec<String>) {
         "rich_text" => check.rich_text(block),
         "markdown" => check.required(&block["text"], "/text"),
         "table" => check.table(block),
+        "video" => {
+            for field in ["alt_text", "thumbnail_url", "video_url"] {
+                check.required(&block[field], &format!("/{field}"));
+            }
+            check.text_object(&block["title"], "/title", 200, &["plain_text"]);
+        }
+        "file" => check.required(&block["external_id"], "/external_id"),
+        "context_actions" => {
+            check.items(&block["elements"], "/elements", 5);
+        }
         other => check.fault("", &format!("unsupported type: {other}")),
     }
+}
+
+/// The longest text object in a block, in characters.
+pub(crate) fn longest_text(block: &Value) -> usize {
+    let longest = |items: &Value| {
+        let items = items.as_array().into_iter().flatten();
+        items.filter_map(|item| item["text"].as_str()).map(units).max().unwrap_or(0)
+    };
+    let own = block["text"]["text"].as_str().map_or(0, units);
+    own.max(longest(&block["fields"])).max(longest(&block["elements"]))
 }
 
 struct Check<'a> {

@@ -1,0 +1,205 @@
+// The channel: messages and refused requests, newest at the bottom.
+
+import { dateOf, dayOf, timeOf } from "./clock.js";
+import { byId, copyButton, el } from "./dom.js";
+import { foldLong, keyOf, renderMessage } from "./message.js";
+import { channels, repliesTo, state } from "./state.js";
+
+const TOGETHER = 5 * 60;
+
+/** Shows a channel in the page. `open` has `details`, `thread` and `refused`. */
+export class Channel {
+  #shown = null;
+  #open;
+  #timeline = byId("timeline");
+  #newer = byId("newer");
+  #unseen = 0;
+
+  constructor(open) {
+    this.#open = open;
+    this.#newer.addEventListener("click", () => this.#toEnd());
+    this.#scroller.addEventListener("scroll", () => {
+      if (this.#isAtEnd()) this.#seen();
+    });
+  }
+
+  get id() {
+    return this.#shown;
+  }
+
+  get #scroller() {
+    return this.#timeline;
+  }
+
+  /** Shows everything of a channel anew. */
+  show(channel) {
+    const same = channel === this.#shown;
+    const wasAtEnd = !same || this.#isAtEnd();
+    this.#shown = channel;
+    const rows = [...this.#entries()];
+    this.#timeline.replaceChildren();
+    let before = null;
+    for (const entry of rows) {
+      this.#append(entry, before);
+      before = entry;
+    }
+    this.#showEmpty(rows.length === 0);
+    foldLong(this.#timeline);
+    if (wasAtEnd) this.#toEnd();
+  }
+
+  /** A message is new or edited. */
+  message(message, isNew) {
+    if (message.channel !== this.#shown) return;
+    const parent = message.thread_ts && state.messages.get(`${message.channel}/${message.thread_ts}`);
+    if (parent) this.#replace(parent);
+    if (parent && !message.in_channel) return;
+    if (isNew) this.#add({ at: Number(message.ts), message });
+    else this.#replace(message, true);
+  }
+
+  /** A request brought no message. */
+  refused(refused) {
+    if (refused.channel && refused.channel !== this.#shown) return;
+    this.#add({ at: refused.at, refused });
+  }
+
+  /** Something is older than what the inbox remembers. */
+  dropped(messages, refused) {
+    for (const message of messages) this.#find(keyOf(message))?.remove();
+    for (const { number } of refused) this.#find(`refused-${number}`)?.remove();
+  }
+
+  *#entries() {
+    const messages = [...state.messages.values()]
+      .filter((message) => message.channel === this.#shown)
+      .filter((message) => message.in_channel || !state.messages.has(`${message.channel}/${message.thread_ts}`))
+      .map((message) => ({ at: Number(message.ts), message }));
+    const refused = state.refused
+      .filter(({ channel }) => !channel || channel === this.#shown)
+      .map((refused) => ({ at: refused.at, refused }));
+    yield* [...messages, ...refused].sort((a, b) => a.at - b.at);
+  }
+
+  #add(entry) {
+    const atEnd = this.#isAtEnd();
+    this.#showEmpty(false);
+    const entries = [...this.#entries()];
+    this.#append(entry, entries.at(-2) ?? null);
+    foldLong(this.#timeline);
+    if (atEnd) this.#toEnd();
+    else this.#unseen += 1;
+    this.#newer.hidden = this.#unseen === 0;
+    this.#newer.textContent = `↓ ${this.#unseen} new`;
+  }
+
+  #append(entry, before) {
+    const day = dayOf(dateOf(entry.at));
+    if (!before || dayOf(dateOf(before.at)) !== day) {
+      this.#timeline.append(el("h2", { class: "day" }, day));
+    }
+    const follows = Boolean(
+      before?.message && entry.message && entry.at - before.at < TOGETHER
+        && before.message.via === entry.message.via
+        && before.message.payload.username === entry.message.payload.username
+        && dayOf(dateOf(before.at)) === day,
+    );
+    if (entry.message) {
+      this.#timeline.append(this.#message(entry.message, follows));
+      return;
+    }
+    // Many of a kind in a row are one line, for the last of them.
+    const last = this.#timeline.lastElementChild;
+    const same = last?.dataset.same === sameAs(entry.refused) ? last : null;
+    const count = same ? Number(same.dataset.count) + 1 : 1;
+    const row = this.#refusal(entry.refused, count);
+    if (same) same.replaceWith(row);
+    else this.#timeline.append(row);
+  }
+
+  #message(message, follows) {
+    const parent = message.thread_ts && state.messages.get(`${message.channel}/${message.thread_ts}`);
+    const { details, thread } = this.#open;
+    return renderMessage(message, { replies: repliesTo(message), parent, follows, details, thread });
+  }
+
+  #refusal(refused, count) {
+    const played = refused.is_fault ? "Fault played" : "Refused";
+    const outcome = refused.is_fault ? refused.outcome.replace(/^fault: /, "") : refused.outcome;
+    return el(
+      "button",
+      { type: "button", class: refused.is_fault ? "refusal fault" : "refusal", "data-key": `refused-${refused.number}`, "data-same": sameAs(refused), "data-count": count, onclick: () => this.#open.refused(refused) },
+      el("span", { class: "sign", "aria-hidden": "true" }, refused.is_fault ? "⚡" : "✕"),
+      el("b", {}, count > 1 ? `${played}, ${count} times` : played),
+      el("code", {}, outcome),
+      el("span", { class: "path" }, refused.path.replace(/^\/(?:api|services)\//, "")),
+      el("time", {}, timeOf(dateOf(refused.at))),
+    );
+  }
+
+  #find(key) {
+    return this.#timeline.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  }
+
+  #replace(message, flash = false) {
+    const old = this.#find(keyOf(message));
+    if (!old) return;
+    const atEnd = this.#isAtEnd();
+    const wasFocused = old.contains(document.activeElement);
+    const anew = this.#message(message, old.classList.contains("follows"));
+    if (flash) anew.classList.add("flash");
+    old.replaceWith(anew);
+    foldLong(anew);
+    if (wasFocused) anew.focus({ preventScroll: true });
+    if (atEnd) this.#toEnd();
+  }
+
+  #isAtEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    return scrollHeight - scrollTop - clientHeight < 60;
+  }
+
+  #toEnd() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#seen();
+  }
+
+  #seen() {
+    this.#unseen = 0;
+    this.#newer.hidden = true;
+  }
+
+  #showEmpty(isEmpty) {
+    const empty = byId("empty");
+    empty.hidden = !isEmpty;
+    this.#timeline.hidden = isEmpty;
+    if (isEmpty && empty.childElementCount === 0) empty.append(...welcome());
+  }
+}
+
+const sameAs = ({ path, outcome }) => `${path} ${outcome}`;
+
+function welcome() {
+  const hook = `${location.origin}/services/T0LOCAL/B0LOCAL/local`;
+  const lines = (text) => el("div", { class: "to-copy" }, el("pre", {}, text), copyButton(text));
+  return [
+    el("h2", {}, "Nothing has arrived yet"),
+    el("p", {}, "Point your service at this inbox instead of Slack, and its messages show up here as they come. Nobody is paged."),
+    el("h3", {}, "A webhook"),
+    lines(`SLACK_ALERT_WEBHOOK_URL=${hook}`),
+    el("h3", {}, "A bot, which edits its messages and replies in threads"),
+    lines(`SLACK_ALERT_BOT_TOKEN=xoxb-local SLACK_ALERT_CHANNEL=alerts SLACK_ALERT_API_URL=${location.origin}/api`),
+    el("h3", {}, "By hand"),
+    lines(`curl ${hook} -H 'Content-Type: application/json' -d '{"text": "hello, *world*"}'`),
+  ];
+}
+
+/** The tabs of all channels. */
+export function showChannels(current) {
+  const nav = byId("channels");
+  nav.replaceChildren(
+    ...[...channels()].map(([id, name]) =>
+      el("a", { href: `#/${id}`, "aria-current": id === current ? "page" : undefined }, el("bdi", {}, `# ${name}`)),
+    ),
+  );
+}

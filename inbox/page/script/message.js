@@ -1,0 +1,141 @@
+// A message as Slack shows it.
+
+import { blocks } from "./blocks.js";
+import { dateOf, fullTime, timeOf } from "./clock.js";
+import { el, link } from "./dom.js";
+import { emoji } from "./emoji.js";
+import { mrkdwn, decode } from "./mrkdwn.js";
+
+const list = (items) => (Array.isArray(items) ? items : []);
+
+/** Who it is from: a webhook's name can't be changed, a bot's can. */
+export function author(message) {
+  const { username } = message.payload;
+  if (message.via === "api" && typeof username === "string" && username.trim()) return username;
+  return message.via === "webhook" ? "incoming-webhook" : "your-app";
+}
+
+function avatar(message) {
+  const { icon_emoji: icon } = message.payload;
+  const shown = message.via === "api" && typeof icon === "string" ? emoji(icon.replaceAll(":", "")) : null;
+  return el("div", { class: shown ? "avatar" : "avatar plain", "aria-hidden": "true" }, shown ?? "");
+}
+
+/** The message's own key. */
+export const keyOf = (message) => `${message.channel}/${message.ts}`;
+
+/** What can be done with a message: `details` and `thread` are called with it. */
+export function renderMessage(message, { replies = [], parent = null, details, thread, follows = false }) {
+  const at = dateOf(message.ts);
+  const name = el("bdi", { class: "author" }, author(message));
+  const edited = message.edits > 0
+    ? el("span", { class: "edited", title: `edited ${message.edits === 1 ? "once" : `${message.edits} times`}, last at ${fullTime(dateOf(message.edited_ts))}` }, "(edited)")
+    : null;
+  const article = el(
+    "article",
+    { class: follows ? "message follows" : "message", tabindex: "0", "data-key": keyOf(message) },
+    avatar(message),
+    el(
+      "div",
+      { class: "content" },
+      el("header", {}, name, el("span", { class: "app" }, "APP"), el("time", { title: fullTime(at), datetime: at.toISOString() }, timeOf(at))),
+      parent ? el("p", { class: "replied" }, "replied to a thread: ", el("bdi", {}, ...topText(parent.payload))) : null,
+      ...body(message, edited),
+      replies.length > 0 ? threadButton(message, replies, thread) : null,
+    ),
+    el(
+      "div",
+      { class: "actions-on-message" },
+      el("button", { type: "button", class: "open-details", onclick: () => details(message) }, "Details"),
+    ),
+  );
+  return article;
+}
+
+function body(message, edited) {
+  const { payload } = message;
+  const own = blocks(payload.blocks);
+  const parts = [];
+  // With blocks, the text is only for notifications.
+  if (own.length > 0) parts.push(el("div", { class: "blocks" }, ...own));
+  else if (payload.markdown_text) parts.push(el("div", { class: "text words" }, String(payload.markdown_text)));
+  else if (payload.text) parts.push(el("div", { class: "text words" }, ...topText(payload)));
+  if (edited) (parts.at(-1) ?? parts[parts.push(el("div", { class: "text" })) - 1]).append(" ", edited);
+  parts.push(...list(payload.attachments).map(attachment));
+  return parts;
+}
+
+function topText(payload) {
+  if (!payload.text) return [];
+  if (payload.mrkdwn === false) return [decode(String(payload.text))];
+  const named = payload.link_names === true || payload.link_names === 1 || payload.parse === "full";
+  return mrkdwn(payload.text, { urls: payload.parse !== "none", names: named });
+}
+
+const NAMED_COLORS = { good: "#2eb886", warning: "#daa038", danger: "#a30200" };
+
+function color(value) {
+  const named = NAMED_COLORS[value] ?? String(value ?? "");
+  const hex = named.startsWith("#") ? named : `#${named}`;
+  return /^#(?:[0-9a-f]{3}|[0-9a-f]{6})$/i.test(hex) ? hex : null;
+}
+
+/** An attachment: its blocks, or the fields of older times. */
+function attachment(given) {
+  const bar = el("span", { class: "bar" });
+  const shade = color(given?.color);
+  if (shade) bar.style.backgroundColor = shade;
+  const inner = blocks(given?.blocks);
+  const content = inner.length > 0 ? inner : older(given ?? {});
+  return el("div", { class: "attachment" }, bar, el("div", { class: "card fold" }, ...content));
+}
+
+function older(given) {
+  const words = (text, name) => {
+    const marked = list(given.mrkdwn_in).includes(name) || name === "text" || name === "pretext";
+    return marked ? mrkdwn(String(text), { urls: true }) : [decode(String(text))];
+  };
+  const title = given.title ? decode(String(given.title)) : "";
+  const fields = list(given.fields).map((field) =>
+    el("div", { class: field?.short ? "field short" : "field" }, el("b", {}, decode(String(field?.title ?? ""))), el("div", { class: "words" }, ...words(field?.value ?? "", "fields"))),
+  );
+  const at = Number(given.ts);
+  const footer = [given.footer ? decode(String(given.footer)) : null, at > 0 ? fullTime(new Date(at * 1000)) : null];
+  return [
+    given.pretext ? el("p", { class: "words" }, ...words(given.pretext, "pretext")) : null,
+    given.author_name ? el("p", { class: "author" }, decode(String(given.author_name))) : null,
+    title ? el("p", { class: "title" }, given.title_link ? link(String(given.title_link), title) : title) : null,
+    given.text ? el("div", { class: "words" }, ...words(given.text, "text")) : null,
+    fields.length > 0 ? el("div", { class: "fields" }, ...fields) : null,
+    given.image_url ? el("p", {}, "🖼 ", link(String(given.image_url))) : null,
+    footer.some(Boolean) ? el("p", { class: "context" }, footer.filter(Boolean).join(" · ")) : null,
+    !given.text && !title && !given.pretext && fields.length === 0 && given.fallback ? el("p", { class: "words" }, decode(String(given.fallback))) : null,
+  ].filter(Boolean);
+}
+
+function threadButton(message, replies, thread) {
+  const count = replies.length === 1 ? "1 reply" : `${replies.length} replies`;
+  const last = timeOf(dateOf(replies.at(-1).ts));
+  return el(
+    "button",
+    { type: "button", class: "open-thread", onclick: () => thread(message) },
+    el("b", {}, count),
+    el("span", {}, `last at ${last} · view thread`),
+  );
+}
+
+/** Folds what is very long, as Slack does, once it is on the page. */
+export function foldLong(root) {
+  for (const card of root.querySelectorAll(".fold:not(.measured), .text:not(.measured)")) {
+    card.classList.add("measured");
+    if (card.scrollHeight <= 560) continue;
+    card.classList.add("folded");
+    const button = el("button", { type: "button", class: "more", "aria-expanded": "false" }, "Show more");
+    button.addEventListener("click", () => {
+      const folded = card.classList.toggle("folded");
+      button.textContent = folded ? "Show more" : "Show less";
+      button.setAttribute("aria-expanded", String(!folded));
+    });
+    card.after(button);
+  }
+}

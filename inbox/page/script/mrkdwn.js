@@ -1,0 +1,169 @@
+// mrkdwn by Slack's own rules, as nodes.
+
+import { el, link } from "./dom.js";
+import { emoji } from "./emoji.js";
+import { date, pill } from "./leaves.js";
+
+/**
+ * The nodes of a text. `urls` and `names` say whether addresses and mentions
+ * that are written out become links and calls, as Slack does unless told not to.
+ */
+export function mrkdwn(text, { urls = false, names = false } = {}) {
+  const parsing = { urls, names };
+  const nodes = [];
+  let rest = String(text);
+  for (;;) {
+    const fence = /```([\s\S]+?)```/.exec(rest);
+    if (!fence) break;
+    nodes.push(...lines(rest.slice(0, fence.index).replace(/\n$/, ""), parsing));
+    nodes.push(el("pre", {}, ...literal(fence[1].replace(/^\n/, ""))));
+    rest = rest.slice(fence.index + fence[0].length).replace(/^\n/, "");
+  }
+  nodes.push(...lines(rest, parsing));
+  return nodes;
+}
+
+/** Only `&`, `<` and `>` are written as entities. */
+export const decode = (text) =>
+  text.replace(/&(amp|lt|gt);/g, (_, name) => ({ amp: "&", lt: "<", gt: ">" })[name]);
+
+function lines(text, parsing) {
+  if (text === "") return [];
+  const nodes = [];
+  let plain = [];
+  let quoted = [];
+  const flush = () => {
+    if (plain.length > 0) nodes.push(...inline(plain.join("\n"), parsing));
+    if (quoted.length > 0) nodes.push(el("blockquote", {}, ...inline(quoted.join("\n"), parsing)));
+    plain = [];
+    quoted = [];
+  };
+  const all = text.split("\n");
+  for (const [n, line] of all.entries()) {
+    const toTheEnd = /^(?:>|&gt;){3} ?/.exec(line);
+    if (toTheEnd) {
+      if (quoted.length === 0) flush();
+      quoted.push(line.slice(toTheEnd[0].length), ...all.slice(n + 1));
+      break;
+    }
+    const quote = /^(?:>|&gt;) ?/.exec(line);
+    if (quote ? plain.length > 0 : quoted.length > 0) flush();
+    if (quote) quoted.push(line.slice(quote[0].length));
+    else plain.push(line);
+  }
+  flush();
+  return nodes;
+}
+
+/** A mark that is not closed within so many characters is none. */
+const FURTHEST = 4000;
+const MARKS = { "*": "b", _: "i", "~": "s" };
+
+/** What may stand within a line. */
+function inline(text, parsing) {
+  const nodes = [];
+  let plain = "";
+  const add = (node) => {
+    if (plain !== "") nodes.push(...written(plain, parsing));
+    plain = "";
+    nodes.push(node);
+  };
+  for (let at = 0; at < text.length; ) {
+    const sign = text[at];
+    const rest = text.slice(at);
+    const code = sign === "`" && /^`([^`\n]+)`/.exec(rest);
+    if (code) {
+      add(el("code", {}, ...literal(code[1])));
+      at += code[0].length;
+      continue;
+    }
+    const control = sign === "<" && /^<([^<>\n]+)>/.exec(rest);
+    if (control) {
+      add(controlled(control[1]));
+      at += control[0].length;
+      continue;
+    }
+    const end = MARKS[sign] ? closing(text, at) : -1;
+    if (end > 0) {
+      add(el(MARKS[sign], {}, ...inline(text.slice(at + 1, end), parsing)));
+      at = end + 1;
+      continue;
+    }
+    plain += sign;
+    at += 1;
+  }
+  if (plain !== "") nodes.push(...written(plain, parsing));
+  return nodes;
+}
+
+const isWord = (sign) => sign !== undefined && /[\p{L}\p{N}]/u.test(sign);
+
+/** Where the mark that opens here is closed, on the same line; or -1. */
+function closing(text, at) {
+  const mark = text[at];
+  const next = text[at + 1];
+  if (isWord(text[at - 1]) || next === undefined || /\s/.test(next) || next === mark) return -1;
+  const last = Math.min(text.length, at + FURTHEST);
+  for (let n = at + 1; n < last && text[n] !== "\n"; n += 1) {
+    // Marks in code and in controls are none.
+    const opens = text[n] === "`" || text[n] === "<";
+    const whole = opens && /^(?:`[^`\n]+`|<[^<>\n]+>)/.exec(text.slice(n, n + FURTHEST));
+    if (whole) {
+      n += whole[0].length - 1;
+    } else if (text[n] === mark && !/\s/.test(text[n - 1]) && !isWord(text[n + 1])) {
+      return n;
+    }
+  }
+  return -1;
+}
+
+/** Code: nothing but entities and controls. */
+function literal(text) {
+  const nodes = [];
+  for (const part of text.split(/(<[^<>\n]+>)/)) {
+    if (/^<[^<>\n]+>$/.test(part)) nodes.push(controlled(part.slice(1, -1)));
+    else if (part !== "") nodes.push(decode(part));
+  }
+  return nodes;
+}
+
+/** What stands in `<…>`. */
+function controlled(inside) {
+  const bar = inside.indexOf("|");
+  const target = bar < 0 ? inside : inside.slice(0, bar);
+  const label = bar < 0 ? "" : decode(inside.slice(bar + 1));
+  const named = (sign, name) => sign + (label || name).replace(new RegExp(`^${sign}`), "");
+  switch (target[0]) {
+    case "#":
+      return pill(named("#", target.slice(1)), false);
+    case "@":
+      return pill(named("@", target.slice(1)), true);
+    case "!": {
+      const [name, ...rest] = target.slice(1).split("^");
+      if (name === "date") return date(Number(rest[0]), rest[1] ?? "", label, rest[2]);
+      return pill(named("@", name === "subteam" ? rest.join("^") : name), true);
+    }
+    default:
+      return link(decode(target), label || decode(target).replace(/^mailto:/, ""));
+  }
+}
+
+/** Plain words: emoji, and what Slack makes of them by itself. */
+function written(text, parsing) {
+  const nodes = [];
+  const pattern = /:([a-z0-9_+'-]+(?:::skin-tone-\d)?):|https?:\/\/[^\s<>|]+|@(?:here|channel|everyone)\b/g;
+  let from = 0;
+  for (const found of text.matchAll(pattern)) {
+    const [whole, name] = found;
+    let node = null;
+    if (name !== undefined) node = emoji(name);
+    else if (whole[0] === "@" ? parsing.names : parsing.urls) {
+      node = whole[0] === "@" ? pill(whole, true) : link(decode(whole));
+    }
+    if (node === null) continue;
+    nodes.push(decode(text.slice(from, found.index)), node);
+    from = found.index + whole.length;
+  }
+  nodes.push(decode(text.slice(from)));
+  return nodes.filter((node) => node !== "");
+}

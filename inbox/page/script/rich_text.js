@@ -1,0 +1,36 @@
+// Rich text: sections, lists, quotes, preformatted text.
+
+import { el } from "./dom.js";
+import { leaf } from "./leaves.js";
+
+const list = (items) => (Array.isArray(items) ? items : []);
+const leaves = (element) => list(element?.elements).map(leaf);
+
+/** A block of rich text. */
+export function richText(block) {
+  return el("div", { class: "rich-text" }, ...list(block.elements).map(part));
+}
+
+function part(element) {
+  switch (element?.type) {
+    case "rich_text_section":
+      return el("p", {}, ...leaves(element));
+    case "rich_text_preformatted":
+      return el("pre", {}, ...leaves(element));
+    case "rich_text_quote":
+      return el("blockquote", {}, ...leaves(element));
+    case "rich_text_list":
+      return items(element);
+    default:
+      return el("p", { class: "unknown" }, `[${element?.type}]`);
+  }
+}
+
+function items(element) {
+  const ordered = element.style === "ordered";
+  const start = ordered ? Number(element.offset ?? 0) + 1 : undefined;
+  const indent = Math.min(Math.max(Number(element.indent ?? 0) || 0, 0), 8);
+  const style = { class: `indent-${indent}${element.border ? " bordered" : ""}`, start };
+  const entries = list(element.elements).map((item) => el("li", {}, ...leaves(item)));
+  return el(ordered ? "ol" : "ul", style, ...entries);
+}
