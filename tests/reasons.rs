@@ -34,7 +34,11 @@ fn deep_down() -> Answer {
 #[tokio::test]
 async fn a_bots_thread_has_the_backtrace_and_a_webhooks_message_what_fits() {
     let inbox = Inbox::start().await.unwrap();
-    let (layer, handle) = start(bot(&inbox).panic_backtrace(PanicBacktrace::Always));
+    let (layer, handle) = start(
+        bot(&inbox)
+            .panic_backtrace(PanicBacktrace::Always)
+            .link("Dashboard", "https://boards.example.com/"),
+    );
     ask(&layer, get("/cart"), || async { deep_down() }).await;
     let reply = inbox.wait_for(|message| message.thread_ts().is_some(), SOON).await.unwrap();
     let first = inbox.messages().remove(0);
@@ -46,6 +50,9 @@ async fn a_bots_thread_has_the_backtrace_and_a_webhooks_message_what_fits() {
     assert!(
         lines.iter().any(|line| line.contains("deep_down") && line.contains("tests/reasons.rs:"))
     );
+    // Nothing of the message above is said again.
+    assert!(reply.text().starts_with("🔎 backtrace · panic GET /cart"), "{}", reply.text());
+    assert_eq!((buttons(&first).len(), buttons(&reply).len()), (1, 0));
     handle.shutdown(SOON).await;
 
     // A webhook has no thread: its message has what fits. In one test, since

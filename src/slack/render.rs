@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::delivery::{BoxFuture, Op};
-use crate::incident::IncidentView;
+use crate::incident::{IncidentView, Moment};
 
 use super::Links;
 use super::message::{SlackMessage, render};
@@ -52,7 +52,12 @@ impl Renderer {
     }
 
     fn built_in(&self, view: &IncidentView, op: Op<'_>) -> SlackMessage {
+        let message = render(view, op);
+        if view.moment() == Moment::Details {
+            // The message above has them.
+            return message;
+        }
         let links = self.links.of(view).into_iter();
-        links.fold(render(view, op), |message, (title, url)| message.link(title, url))
+        links.fold(message, |message, (title, url)| message.link(title, url))
     }
 }

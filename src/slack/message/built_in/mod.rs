@@ -187,8 +187,9 @@ fn numbers(view: &IncidentView, op: Op<'_>, line: Line) -> Line {
 fn span(view: &IncidentView) -> Line {
     let mut line = Line::new().text("last ").time(view.last_seen(), view.now().wall);
     let slowest = view.counts().slowest();
-    // What still runs has taken longer by now.
-    if !slowest.is_zero() && view.hanging().is_none() {
+    // What still runs has taken longer by now; how long it was blocked is said.
+    let is_block = matches!(view.key(), Key::Blocked { .. });
+    if !slowest.is_zero() && view.hanging().is_none() && !is_block {
         line = line.dot().text(format!("slowest {}", spoken::duration(slowest)));
     }
     if view.round() > 0 {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::incident::IncidentView;
 use crate::observation::{InFlight, Key, Kind, Outcome, Polls, Sample, spoken};
 
-use super::names::{shortened, what};
-use super::{Color, Line, SlackMessage, opening};
+use super::names::{name, shortened};
+use super::{Color, Line, SlackMessage};
 
 /// What a message without a thread shows of logs and backtrace, in lines.
 const LOGS_INLINE: usize = 8;
@@ -115,10 +115,18 @@ pub(super) fn below(view: &IncidentView) -> SlackMessage {
     let samples = [view.samples().first(), view.samples().last()];
     let samples = samples.into_iter().flatten();
     let sample = samples.clone().find(|sample| sample.has_more()).or(samples.clone().next());
-    let headline = what(view.key(), sample, opening("🔎", view));
-    let message = SlackMessage::new(headline).color(Color::GREY);
-    let Some(sample) = sample else { return message };
-    let mut message = message.preformatted(logs(sample, usize::MAX, usize::MAX));
+    let Some(sample) = sample else {
+        return SlackMessage::new(name(view.key(), Line::new().text("🔎 more of ")));
+    };
+    let logs = logs(sample, usize::MAX, usize::MAX);
+    let said = match (logs.is_empty(), sample.backtrace().is_some()) {
+        (false, true) => "logs and backtrace",
+        (true, true) => "backtrace",
+        _ => "logs",
+    };
+    // The message above says the rest.
+    let headline = name(view.key(), Line::new().text(format!("🔎 {said} · ")));
+    let mut message = SlackMessage::new(headline).color(Color::GREY).preformatted(logs);
     if let Some(trace) = sample.backtrace() {
         let thread = sample.thread();
         let on = thread.map(|thread| Line::new().text("on thread ").code(&*thread));
