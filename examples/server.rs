@@ -70,7 +70,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("can't listen on {address}: {error}; set another PORT"))?;
     println!("listening on http://{}", listener.local_addr()?);
     if let Some(inbox) = &inbox {
-        println!("alerts go to a local Slack on http://{}", inbox.address());
+        println!("alerts go to a local Slack: open {}", inbox.page_url());
     }
 
     let draining = handle.clone();

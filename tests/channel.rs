@@ -5,6 +5,7 @@
 mod channel;
 #[path = "../examples/storm/scenes.rs"]
 mod scenes;
+#[allow(dead_code, reason = "the preview asks it more")]
 #[path = "../examples/storm/simulation.rs"]
 mod simulation;
 

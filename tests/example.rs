@@ -111,7 +111,7 @@ async fn with_a_local_slack_inside() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let said = server.stop();
-    assert!(said.contains("alerts go to a local Slack on http://127.0.0.1:"), "{said}");
+    assert!(said.contains("alerts go to a local Slack: open http://127.0.0.1:"), "{said}");
     assert!(said.contains("🔴 server · 500 GET /fail · "), "{said}");
 }
 

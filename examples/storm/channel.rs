@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tower_slack_alert::{
-    BoxFuture, Capabilities, Clock, Delivery, DeliveryError, MessageRef, Op, Receipt, SlackMessage,
-    Transport,
+    BoxFuture, Capabilities, Clock, Delivery, DeliveryError, Destination, MessageRef, Op, Receipt,
+    SlackMessage, Transport,
 };
 
 /// How the channel is reached.
@@ -70,6 +70,11 @@ enum How {
 }
 
 impl Channel {
+    /// The way to it.
+    pub(crate) fn destination(&self) -> Destination {
+        Destination::transport(self.clone())
+    }
+
     pub(crate) fn new(mode: Mode, clock: &Clock, limited: bool) -> Self {
         Channel(Arc::new(Inner {
             mode,

@@ -9,6 +9,7 @@
 #[allow(dead_code, reason = "the tests ask it more")]
 mod channel;
 mod scenes;
+#[allow(dead_code, reason = "the preview asks it more")]
 mod simulation;
 
 use std::process::ExitCode;

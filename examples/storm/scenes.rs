@@ -84,6 +84,14 @@ const ROUTES: [(&str, &str); 12] = [
 
 const DOWN: &str = "connection refused (db:5432)";
 
+/// One process, and the channel that it tells.
+async fn one_process(mode: Mode) -> (Simulation, Channel) {
+    let mut simulation = Simulation::new();
+    let channel = Channel::new(mode, &simulation.clock, true);
+    simulation.start("pod-7", channel.destination(), |config| config).await;
+    (simulation, channel)
+}
+
 /// A second of the storm: 300 failures, and 5 requests that get through. At
 /// first it is played in tenths, since much happens then.
 async fn second(simulation: &Simulation, processes: usize, number: usize) {
@@ -120,7 +128,7 @@ async fn well(simulation: &Simulation, processes: usize) {
 
 /// The channel, and how many failures it was told of.
 pub(crate) async fn storm(mode: Mode) -> (Channel, u64) {
-    let (simulation, channel) = Simulation::with(|clock| Channel::new(mode, clock, true)).await;
+    let (simulation, channel) = one_process(mode).await;
     for number in 0..600 {
         second(&simulation, 1, number).await;
     }
@@ -142,7 +150,9 @@ pub(crate) async fn replicas(mode: Mode) -> (Channel, u64) {
     let mut simulation = Simulation::new();
     let channel = Channel::new(mode, &simulation.clock, true);
     for n in 0..4 {
-        simulation.start(&format!("pod-{n}"), &channel, |config| config.replicas(4)).await;
+        simulation
+            .start(&format!("pod-{n}"), channel.destination(), |config| config.replicas(4))
+            .await;
     }
     for number in 0..600 {
         second(&simulation, 4, number).await;
@@ -156,7 +166,7 @@ pub(crate) async fn replicas(mode: Mode) -> (Channel, u64) {
 }
 
 pub(crate) async fn daily(mode: Mode) -> Channel {
-    let (simulation, channel) = Simulation::with(|clock| Channel::new(mode, clock, true)).await;
+    let (simulation, channel) = one_process(mode).await;
     for _ in 0..4 {
         simulation.answer_because(0, "POST", "/orders", 500, "deadlock detected").await;
         simulation.pass(2 * SECOND).await;
@@ -170,7 +180,7 @@ pub(crate) async fn daily(mode: Mode) -> Channel {
 }
 
 pub(crate) async fn trickle(mode: Mode) -> Channel {
-    let (simulation, channel) = Simulation::with(|clock| Channel::new(mode, clock, true)).await;
+    let (simulation, channel) = one_process(mode).await;
     for n in 0..80 {
         let (method, path) = ROUTES[n % ROUTES.len()];
         simulation.answer_because(0, method, path, 500, DOWN).await;
@@ -186,7 +196,7 @@ pub(crate) async fn trickle(mode: Mode) -> Channel {
 }
 
 pub(crate) async fn known_bug(mode: Mode) -> Channel {
-    let (simulation, channel) = Simulation::with(|clock| Channel::new(mode, clock, true)).await;
+    let (simulation, channel) = one_process(mode).await;
     for _ in 0..2 * 24 * 60 {
         simulation.answer_because(0, "GET", "/invoices/3", 500, "no such column: vat").await;
         simulation.answer(0, "GET", "/invoices/3", 200).await;
@@ -201,7 +211,7 @@ pub(crate) async fn known_bug(mode: Mode) -> Channel {
 pub(crate) async fn deploy(mode: Mode) -> Channel {
     let mut simulation = Simulation::new();
     let channel = Channel::new(mode, &simulation.clock, true);
-    simulation.start("pod-1", &channel, |config| config).await;
+    simulation.start("pod-1", channel.destination(), |config| config).await;
     for n in 0..120 {
         simulation.answer_because(0, "POST", "/payments", 500, "card declined twice").await;
         if n % 30 == 0 {
@@ -211,7 +221,7 @@ pub(crate) async fn deploy(mode: Mode) -> Channel {
     }
     // Three requests run when the old process is told to stop.
     let running: Vec<_> = (0..3).map(|_| simulation.begin(0, "GET", "/reports/2026")).collect();
-    simulation.start("pod-2", &channel, |config| config.release("1.8.3")).await;
+    simulation.start("pod-2", channel.destination(), |config| config.release("1.8.3")).await;
     simulation.pass(10 * SECOND).await;
     simulation.handle(0).draining();
     drop(running);
@@ -228,7 +238,7 @@ pub(crate) async fn deploy(mode: Mode) -> Channel {
 }
 
 pub(crate) async fn bots(mode: Mode) -> Channel {
-    let (simulation, channel) = Simulation::with(|clock| Channel::new(mode, clock, true)).await;
+    let (simulation, channel) = one_process(mode).await;
     let words = ["wp-admin", "phpmyadmin", "env", "backup", "cgi-bin", "shell", "vendor", "api"];
     for n in 0..2_000_usize {
         let path = format!("/{}/{}-{}", words[n % 8], words[n / 8 % 8], words[n / 64 % 8]);
@@ -244,7 +254,7 @@ pub(crate) async fn bots(mode: Mode) -> Channel {
 }
 
 pub(crate) async fn hung(mode: Mode) -> Channel {
-    let (simulation, channel) = Simulation::with(|clock| Channel::new(mode, clock, true)).await;
+    let (simulation, channel) = one_process(mode).await;
     // 2 minutes 7 seconds, and nobody would have found it in a log file.
     let fine = simulation.begin(0, "GET", "/reports/2026");
     simulation.pass(127 * SECOND).await;
@@ -266,7 +276,7 @@ pub(crate) async fn hung(mode: Mode) -> Channel {
 }
 
 pub(crate) async fn hung_together(mode: Mode) -> Channel {
-    let (simulation, channel) = Simulation::with(|clock| Channel::new(mode, clock, true)).await;
+    let (simulation, channel) = one_process(mode).await;
     let mut running: Vec<_> =
         ROUTES.iter().take(6).map(|(method, path)| simulation.begin(0, method, path)).collect();
     let never = running.pop();
@@ -283,7 +293,7 @@ pub(crate) async fn hung_together(mode: Mode) -> Channel {
 }
 
 pub(crate) async fn slow_storm(mode: Mode) -> Channel {
-    let (simulation, channel) = Simulation::with(|clock| Channel::new(mode, clock, true)).await;
+    let (simulation, channel) = one_process(mode).await;
     for n in 0..60_usize {
         let mut running = Vec::new();
         for (method, path) in ROUTES.iter().take(6) {

@@ -15,8 +15,6 @@ use tower_slack_alert::{
     SlackAlertLayer, Stats,
 };
 
-use super::channel::Channel;
-
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -66,28 +64,25 @@ impl std::fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 impl Simulation {
+    /// One that begins at noon of some day.
     pub(crate) fn new() -> Self {
-        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(NOON);
+        Simulation::at(SystemTime::UNIX_EPOCH + Duration::from_secs(NOON))
+    }
+
+    /// One that begins at this time.
+    pub(crate) fn at(start: SystemTime) -> Self {
         Simulation { clock: Clock::manual(start), processes: Vec::new() }
     }
 
-    /// One process that tells this channel.
-    pub(crate) async fn with(channel: impl FnOnce(&Clock) -> Channel) -> (Self, Channel) {
-        let mut simulation = Simulation::new();
-        let channel = channel(&simulation.clock);
-        simulation.start("pod-7", &channel, |config| config).await;
-        (simulation, channel)
-    }
-
-    /// Starts another process.
+    /// Starts another process, which tells this destination.
     pub(crate) async fn start(
         &mut self,
         instance: &str,
-        channel: &Channel,
+        destination: Destination,
         configure: impl FnOnce(AlertConfigBuilder) -> AlertConfigBuilder,
     ) {
         let number = self.processes.len() as u64;
-        let config = AlertConfig::builder(Destination::transport(channel.clone()))
+        let config = AlertConfig::builder(destination)
             .service("shop-api")
             .environment("production")
             .release("1.8.2")
@@ -115,7 +110,7 @@ impl Simulation {
     }
 
     /// Lets everything happen that is due; says how long nothing else is.
-    async fn settle(&self) -> Option<Duration> {
+    pub(crate) async fn settle(&self) -> Option<Duration> {
         let mut next: Option<Duration> = None;
         for process in &self.processes {
             let due = process.handle.settle().await;
@@ -126,6 +121,10 @@ impl Simulation {
 
     pub(crate) fn handle(&self, process: usize) -> &AlertHandle {
         &self.processes[process].handle
+    }
+
+    pub(crate) fn layer(&self, process: usize) -> &SlackAlertLayer {
+        &self.processes[process].layer
     }
 
     pub(crate) fn stats(&self, process: usize) -> Stats {
@@ -158,6 +157,11 @@ impl Simulation {
 
     /// A request that is not answered yet. Dropped, it was given up.
     pub(crate) fn begin(&self, process: usize, method: &str, path: &str) -> Pending {
+        self.begin_with(process, request(method, path))
+    }
+
+    /// The same for any request.
+    pub(crate) fn begin_with(&self, process: usize, request: Request<()>) -> Pending {
         let (answer, answered) = oneshot::channel();
         let mut answered = Some(answered);
         let mut service = self.processes[process].layer.layer(service_fn(move |_: Request<()>| {
@@ -167,7 +171,6 @@ impl Simulation {
                 Answer::Ok(Response::builder().status(status).body(Empty::new()).unwrap())
             }
         }));
-        let request = request(method, path);
         let mut future: Pin<Box<dyn Future<Output = Answer>>> = Box::pin(async move {
             let response = service.call(request).await;
             response.map(|response| response.map(|_| Empty::new()))
