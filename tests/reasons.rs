@@ -51,7 +51,11 @@ async fn a_bots_thread_has_the_backtrace_and_a_webhooks_message_what_fits() {
         lines.iter().any(|line| line.contains("deep_down") && line.contains("tests/reasons.rs:"))
     );
     // Nothing of the message above is said again.
-    assert!(reply.text().starts_with("🔎 backtrace · panic at tests/reasons.rs:"), "{}", reply.text());
+    assert!(
+        reply.text().starts_with("🔎 backtrace · panic at tests/reasons.rs:"),
+        "{}",
+        reply.text()
+    );
     assert_eq!((buttons(&first).len(), buttons(&reply).len()), (1, 0));
     handle.shutdown(SOON).await;
 

@@ -98,7 +98,8 @@ impl Inbox {
         self.store.clear();
     }
 
-    /// Waits for a message, new or already there.
+    /// Waits for a message, new or already there; in a tokio runtime that has
+    /// its time enabled.
     ///
     /// # Errors
     ///
@@ -109,12 +110,14 @@ impl Inbox {
         limit: Duration,
     ) -> Result<Message, Missing> {
         let mut changes = self.store.changes();
-        let deadline = Instant::now() + limit;
+        // None if it is too far away to be reached.
+        let deadline = Instant::now().checked_add(limit);
         loop {
             if let Some(found) = self.messages().into_iter().find(&wanted) {
                 return Ok(found);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline
+                .map_or(limit, |deadline| deadline.saturating_duration_since(Instant::now()));
             let changed = tokio::time::timeout(left, changes.changed()).await;
             if !matches!(changed, Ok(Ok(()))) {
                 let came = self.messages().iter().map(Message::text).collect();

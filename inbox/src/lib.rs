@@ -29,6 +29,7 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod channel;
 mod fault;
 mod http;
 mod inbox;
@@ -36,6 +37,7 @@ mod missing;
 mod refusal;
 mod slack;
 mod store;
+mod via;
 mod view;
 mod wire;
 
@@ -43,7 +45,8 @@ pub use builder::InboxBuilder;
 pub use fault::Fault;
 pub use inbox::Inbox;
 pub use missing::Missing;
-pub use store::{Message, Request, Via, busiest};
+pub use store::{Message, Request, busiest};
+pub use via::Via;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -162,6 +162,9 @@ async fn what_becomes_of_hooks_is_played() {
         ("posting_to_general_channel_denied", 403),
         ("no_service", 404),
         ("no_active_hooks", 404),
+        ("no_service_id", 404),
+        ("no_team", 404),
+        ("team_disabled", 404),
         ("invalid_token", 403),
         ("rollup_error", 500),
     ];
@@ -226,7 +229,7 @@ async fn what_the_web_api_refuses_of_a_request() {
         ("application/json", "{", "invalid_json"),
         ("application/json", "[]", "json_not_object"),
         ("application/json; charset=ascii", "{}", "invalid_charset"),
-        ("text/plain", "{}", "invalid_post_type"),
+        ("application/xml", "{}", "invalid_post_type"),
     ];
     for (kind, text, error) in rows {
         assert_eq!(slack.raw(body(kind, text)).await["error"], error, "{kind} {text}");
@@ -258,6 +261,8 @@ async fn what_the_web_api_refuses_of_a_message() {
         (json!({ "channel": "a", "text": "b", "thread_ts": "1.000000" }), "thread_not_found"),
         (json!({ "channel": "a", "text": "b", "markdown_text": "c" }), "markdown_text_conflict"),
         (json!({ "channel": "a", "markdown_text": "x".repeat(12_001) }), "msg_too_long"),
+        (json!({ "channel": "a", "text": "b", "username": {} }), "invalid_arguments"),
+        (json!({ "channel": "a", "text": "b", "as_user": true }), "as_user_not_supported"),
         (json!({ "channel": "a", "text": "b", "metadata": 7 }), "invalid_metadata_format"),
         (json!({ "channel": "a", "text": "b", "metadata": {} }), "invalid_metadata_schema"),
         (
@@ -358,6 +363,64 @@ async fn sizes_to_the_character() {
             blocks(json!({ "type": "divider", "block_id": "x".repeat(255) })),
             blocks(json!({ "type": "divider", "block_id": "x".repeat(256) })),
         ),
+        (
+            "button text",
+            blocks(
+                json!({ "type": "actions", "elements": [{ "type": "button", "text": text(75) }] }),
+            ),
+            blocks(
+                json!({ "type": "actions", "elements": [{ "type": "button", "text": text(76) }] }),
+            ),
+        ),
+        (
+            "accessory",
+            blocks(
+                json!({ "type": "section", "text": text(1), "accessory": { "type": "button", "text": text(75) } }),
+            ),
+            blocks(
+                json!({ "type": "section", "text": text(1), "accessory": { "type": "button", "text": text(76) } }),
+            ),
+        ),
+        (
+            "image title",
+            blocks(
+                json!({ "type": "image", "image_url": "a", "alt_text": "a", "title": text(2_000) }),
+            ),
+            blocks(
+                json!({ "type": "image", "image_url": "a", "alt_text": "a", "title": text(2_001) }),
+            ),
+        ),
+        (
+            "context text",
+            blocks(json!({ "type": "context", "elements": [text(3_000)] })),
+            blocks(json!({ "type": "context", "elements": [text(3_001)] })),
+        ),
+        (
+            "header's type",
+            blocks(json!({ "type": "header", "text": text(1) })),
+            blocks(json!({ "type": "header", "text": { "type": "mrkdwn", "text": "a" } })),
+        ),
+        (
+            "context actions",
+            blocks(
+                json!({ "type": "context_actions", "elements": vec![json!({ "type": "icon_button" }); 5] }),
+            ),
+            blocks(
+                json!({ "type": "context_actions", "elements": vec![json!({ "type": "icon_button" }); 6] }),
+            ),
+        ),
+        (
+            "same id",
+            blocks(json!({ "type": "divider", "block_id": "a" })),
+            json!({ "channel": "a", "blocks": vec![json!({ "type": "divider", "block_id": "a" }); 2] }),
+        ),
+        (
+            "table",
+            rows(100, 20),
+            blocks(
+                json!({ "type": "table", "rows": vec![vec![json!({ "type": "raw_text", "text": "x".repeat(101) })]; 100] }),
+            ),
+        ),
         ("rows", rows(100, 1), rows(101, 1)),
         ("cells", rows(1, 20), rows(1, 21)),
         (
@@ -375,8 +438,19 @@ async fn sizes_to_the_character() {
         let answer = slack.call("chat.postMessage", fits).await;
         assert_eq!(answer["ok"], true, "{name}: {answer}");
         let error = slack.error("chat.postMessage", too_much).await;
-        assert!(error == "invalid_blocks" || error == "invalid_attachments", "{name}: {error}");
+        let expected = if name == "inside" { "invalid_attachments" } else { "invalid_blocks" };
+        assert_eq!(error, expected, "{name}");
     }
+    let fits = [
+        json!({ "channel": "a", "attachments": vec![json!({ "text": "a" }); 100] }),
+        json!({ "channel": "a", "markdown_text": "x".repeat(12_000) }),
+        json!({ "channel": "a", "blocks": [{ "type": "markdown", "text": "x".repeat(12_000) }] }),
+    ];
+    for arguments in fits {
+        assert_eq!(slack.call("chat.postMessage", arguments).await["ok"], true);
+    }
+    slack.hook(&json!({ "text": "x".repeat(40_001) })).await;
+    assert_eq!(slack.inbox.messages().last().unwrap().text().len(), 40_000);
     // A post is cut, and says so; an edit is refused.
     let answer = slack.post(json!({ "channel": "a", "text": "x".repeat(40_001) })).await;
     assert!(answer["warning"].as_str().unwrap().contains("message_truncated"), "{answer}");
@@ -425,6 +499,8 @@ async fn an_edit_keeps_slacks_rules() {
         true
     );
     assert_eq!(slack.inbox.messages()[0].payload()["attachments"], json!([]));
+    // How a text is read has another default than for a post.
+    assert_eq!(slack.inbox.messages()[0].payload()["parse"], "client");
     // What a webhook posted can't be edited.
     slack.hook(&json!({ "text": "a" })).await;
     let hook = slack.inbox.messages()[1].clone();
@@ -462,17 +538,23 @@ async fn what_becomes_of_a_bot_is_played() {
     slack.inbox.fault_times(Fault::Answer(502, "<html>bad gateway</html>".to_owned()), 1);
     let broken = slack.api("chat.postMessage").json(&message).send().await.unwrap();
     assert_eq!(read(broken).await, (502, "<html>bad gateway</html>".to_owned()));
-    for fault in [Fault::Reset, Fault::Hang, Fault::Drip] {
+    for (fault, by_timeout) in [(Fault::Reset, false), (Fault::Hang, true), (Fault::Drip, true)] {
         slack.inbox.fault_times(fault.clone(), 1);
-        let request =
-            slack.api("chat.postMessage").json(&message).timeout(Duration::from_millis(300));
-        let answer = async { request.send().await?.text().await };
-        assert!(answer.await.is_err(), "{fault:?}");
+        let limit = Duration::from_millis(if by_timeout { 300 } else { 5_000 });
+        let request = slack.api("chat.postMessage").json(&message).timeout(limit);
+        let answer = async { request.send().await?.text().await }.await;
+        assert_eq!(answer.unwrap_err().is_timeout(), by_timeout, "{fault:?}");
     }
+    // Rate limits come with their status, however they are asked for.
+    slack.inbox.fault_times(Fault::Error("ratelimited".to_owned()), 1);
+    let limited = slack.api("chat.postMessage").json(&message).send().await.unwrap();
+    assert_eq!((limited.status().as_u16(), limited.headers().get("retry-after")), (429, None));
     assert!(slack.inbox.messages().is_empty());
-    slack.inbox.fault_for(Fault::Revoked, Duration::from_millis(100));
+    // For so long, and no longer.
+    slack.inbox.fault_for(Fault::Revoked, Duration::from_secs(60));
     assert_eq!(slack.error("chat.postMessage", message.clone()).await, "token_revoked");
-    tokio::time::sleep(Duration::from_millis(120)).await;
+    slack.inbox.fault_for(Fault::Revoked, Duration::from_millis(1));
+    tokio::time::sleep(Duration::from_millis(5)).await;
     slack.post(message).await;
 }
 
@@ -505,6 +587,8 @@ async fn history_and_replies_as_slack_answers_them() {
     assert_eq!(texts(&all), ["m4!", "m3", "m2", "m1", "m0"]);
     assert_eq!((&all["has_more"], &all["pin_count"]), (&json!(false), &json!(0)));
     let message = &all["messages"][0];
+    let names: Vec<&String> = message.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["bot_id", "edited", "team", "text", "ts", "type", "user"]);
     assert_eq!(message["type"], "message");
     assert!(message["edited"]["ts"].is_string() && message["user"].is_string(), "{message}");
     let parent = &all["messages"][3];
@@ -534,14 +618,29 @@ async fn history_and_replies_as_slack_answers_them() {
     let thread = replies(&posted[1]).await;
     assert_eq!(texts(&thread), ["m1", "r0", "r1"]);
     assert_eq!(thread["messages"][1]["thread_ts"], json!(posted[1]));
+    // A reply to a reply belongs to the thread.
+    slack.post(json!({ "channel": "C0ALERTS", "text": "r2", "thread_ts": thread["messages"][2]["ts"] })).await;
+    assert_eq!(texts(&replies(&posted[1]).await), ["m1", "r0", "r1", "r2"]);
     // A reply names its thread too; a message without replies is alone.
     let reply = thread["messages"][2]["ts"].as_str().unwrap();
-    assert_eq!(texts(&replies(reply).await), ["m1", "r0", "r1"]);
+    assert_eq!(texts(&replies(reply).await), ["m1", "r0", "r1", "r2"]);
     assert_eq!(texts(&replies(&posted[0]).await), ["m0"]);
+
+    // For the channel too, also where a form says so.
+    let form = [
+        ("channel", "C0ALERTS"),
+        ("text", "r3"),
+        ("thread_ts", &posted[1]),
+        ("reply_broadcast", "true"),
+    ];
+    assert_eq!(slack.raw(slack.api("chat.postMessage").form(&form)).await["ok"], true);
+    let shown = history(json!({ "limit": 1 })).await;
+    assert_eq!(texts(&shown), ["r3"]);
+    assert_eq!(shown["messages"][0]["subtype"], "thread_broadcast");
 
     // By GET, with the arguments in the query.
     let url = format!("{}/conversations.history?channel=C0ALERTS&limit=1", slack.inbox.api_url());
-    assert_eq!(texts(&slack.raw(slack.client.get(url).bearer_auth("xoxb-1")).await), ["m5"]);
+    assert_eq!(texts(&slack.raw(slack.client.get(url).bearer_auth("xoxb-1")).await), ["r3"]);
     let errors = [
         ("conversations.history", json!({ "channel": "alerts" }), "channel_not_found"),
         (
@@ -561,7 +660,7 @@ async fn history_and_replies_as_slack_answers_them() {
         ),
         (
             "conversations.history",
-            json!({ "channel": "C0ALERTS", "cursor": "next_ts:1.0" }),
+            json!({ "channel": "C0ALERTS", "cursor": "next_ts:x" }),
             "invalid_cursor",
         ),
         ("conversations.replies", json!({ "channel": "C0ALERTS" }), "thread_not_found"),

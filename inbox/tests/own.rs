@@ -71,6 +71,19 @@ async fn refused_requests_say_why() {
     assert_eq!(errors, ["invalid_attachments", "invalid_blocks"]);
     assert!(one["body"].as_str().unwrap().contains("\"header\""), "{one}");
     assert_eq!(said(client().get(url(&inbox, "/refused/99"))).await.0, 404);
+    // A form is read as one; what was to bring no message is not judged as one.
+    let api = |method: &str| {
+        let url = format!("{}/{method}", inbox.api_url());
+        client().post(url).bearer_auth("xoxb-1").form(&[("channel", "two words"), ("text", "a")])
+    };
+    said(api("chat.postMessage")).await;
+    said(api("conversations.history")).await;
+    let one = get(&inbox, "/refused/2").await;
+    assert_eq!(
+        (&one["outcome"], &one["inspection"]["problems"]),
+        (&json!("channel_not_found"), &json!([]))
+    );
+    assert_eq!(get(&inbox, "/refused/3").await["inspection"], Value::Null);
 }
 
 #[tokio::test]
@@ -117,6 +130,11 @@ impl Events {
 
     /// The data of the next event with this name.
     async fn next(&mut self, name: &str) -> Value {
+        let found = tokio::time::timeout(Duration::from_secs(20), self.find(name));
+        found.await.unwrap_or_else(|_| panic!("no event {name} came"))
+    }
+
+    async fn find(&mut self, name: &str) -> Value {
         let mut seen = 0;
         loop {
             let Some(end) = self.read[seen..].find("\n\n").map(|at| seen + at) else {
@@ -183,9 +201,14 @@ async fn memory_has_bounds() {
         client.post(inbox.webhook_url()).json(&json!({})).send().await.unwrap();
     }
     assert_eq!(get(&inbox, "/refused").await.as_array().unwrap().len(), 200);
+    // Of what Slack does not know, nothing is kept.
+    let odd = json!({ "text": "a", "unknown": "x".repeat(100_000) });
+    client.post(inbox.webhook_url()).json(&odd).send().await.unwrap();
+    assert_eq!(inbox.messages().last().unwrap().payload(), &json!({ "text": "a" }));
     let giant = client.post(inbox.webhook_url()).body(vec![b'x'; 2 * 1024 * 1024]);
     let giant = giant.send().await.unwrap();
     assert_eq!(giant.status().as_u16(), 413);
+    assert_eq!(inbox.requests().last().unwrap().outcome(), "request_too_large");
 }
 
 #[tokio::test]
@@ -198,6 +221,9 @@ async fn pages_of_other_sites_are_kept_out() {
         let rebound = client().get(url(&inbox, path)).header("host", "evil.example");
         assert_eq!(said(rebound).await.0, 403, "{path}");
     }
+    let history = format!("{}/conversations.history?channel=C0WEBHOOK", inbox.api_url());
+    let rebound = client().get(history).bearer_auth("xoxb-1").header("host", "evil.example");
+    assert_eq!(said(rebound).await.0, 403);
     let cross = |request: RequestBuilder| request.header("origin", "https://evil.example");
     assert_eq!(
         said(cross(client().post(url(&inbox, "/faults"))).body("{\"fault\": \"hang\"}")).await.0,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
 use super::{Fault, Playing};
@@ -36,7 +36,14 @@ impl Playing {
 
 fn fault(order: &Map<String, Value>) -> Result<Fault, String> {
     Ok(match order.get("fault").and_then(Value::as_str) {
-        Some("rate_limited") => Fault::RateLimited(text(order, "retry_after")?),
+        Some("rate_limited") => {
+            let retry_after = text(order, "retry_after")?;
+            let is_header = |value: &String| HeaderValue::from_str(value).is_ok();
+            if !retry_after.as_ref().is_none_or(is_header) {
+                return Err("retry_after must fit into a header".to_owned());
+            }
+            Fault::RateLimited(retry_after)
+        }
         Some("hang") => Fault::Hang,
         Some("reset") => Fault::Reset,
         Some("drip") => Fault::Drip,

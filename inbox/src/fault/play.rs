@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::Fault;
 use crate::refusal::webhook_status;
-use crate::store::Via;
+use crate::via::Via;
 use crate::wire::Cut;
 
 /// Answers a request as Slack does when it fails like this.
@@ -21,6 +21,10 @@ pub(crate) async fn play(fault: Fault, cut: &Cut, via: Via) -> Response {
         Fault::Answer(status, body) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             (status, body).into_response()
+        }
+        // Said with the status, as Slack does.
+        Fault::Error(error) if ["ratelimited", "rate_limited"].contains(&error.as_str()) => {
+            rate_limited(None, via)
         }
         Fault::Error(error) => refuse(&error, via),
         Fault::Revoked => refuse(by(via, "invalid_token", "token_revoked"), via),

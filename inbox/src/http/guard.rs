@@ -6,17 +6,20 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Lets a page use the inbox only if it is the inbox's own. On loopback the
-/// name has to be this machine's too, or a site could make its own name mean
-/// this address (DNS rebinding).
-pub(crate) async fn only_for_its_own_pages(
+/// Only the inbox's own page may use it from a browser. On loopback who reads
+/// has to ask for this machine by name too, or a site could make its own name
+/// mean this address (DNS rebinding). Who posts may use any: apps in containers
+/// know this machine by other names.
+pub(crate) async fn keep_other_sites_out(
     is_loopback: bool,
     request: Request,
     next: Next,
 ) -> Response {
     let headers = request.headers();
     let host = text(headers, header::HOST);
-    if is_loopback && !host.is_some_and(is_local_name) {
+    let path = request.uri().path();
+    let only_posts = path.starts_with("/services/") || path.starts_with("/api/chat.");
+    if is_loopback && !only_posts && !host.is_some_and(is_local_name) {
         let said = "this inbox is only for localhost: ask for it by that name or 127.0.0.1\n";
         return (StatusCode::FORBIDDEN, said).into_response();
     }

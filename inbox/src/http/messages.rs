@@ -6,22 +6,28 @@ use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::slack::{id_of, timestamp};
+use crate::slack::timestamp;
 use crate::store::{Refused, Store};
 use crate::view::inspection;
 
 /// `GET /messages?channel=…&since=…`, oldest first.
 pub(crate) async fn list(State(store): State<Arc<Store>>, RawQuery(query): RawQuery) -> Response {
-    let (mut channel, mut since) = (None, None);
+    let (mut channel, mut since): (Option<String>, _) = (None, None);
     for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        let known = match name.as_ref() {
-            "channel" => id_of(&value).map(|id| channel = Some(id)),
-            "since" => timestamp(&value).map(|at| since = Some(at)),
-            _ => None,
+        let is_known = match name.as_ref() {
+            "channel" => {
+                channel = Some(store.channel(&value).unwrap_or_default());
+                true
+            }
+            "since" => {
+                since = timestamp(&value);
+                since.is_some()
+            }
+            _ => false,
         };
-        if known.is_none() {
+        if !is_known {
             let said = format!(
                 "{name}={value} is not known; there are channel=ID or name, and since=ts: a \
                  message's ts or Unix time\n"
@@ -64,9 +70,7 @@ pub(crate) async fn one_refused(
     match store.one_refused(number) {
         Some(refused) => {
             let mut shown = refused.to_json();
-            let is_update = refused.path.ends_with("chat.update");
-            let problems = inspection::of_refused(&refused.body, refused.via, is_update);
-            shown["inspection"] = json!({ "problems": problems });
+            shown["inspection"] = inspection::of_refused(&refused);
             Json(shown).into_response()
         }
         None => (StatusCode::NOT_FOUND, "there is no such request\n").into_response(),

@@ -17,7 +17,7 @@ use crate::slack;
 use crate::store::Store;
 
 /// More than Slack takes, so that its own limits answer first.
-const MAX_BODY: usize = 1024 * 1024;
+const MAX_BODY: usize = 512 * 1024;
 
 /// What is served to whom.
 #[derive(Clone, Copy, Debug)]
@@ -38,14 +38,15 @@ pub(crate) fn router(store: Arc<Store>, access: Access) -> Router {
         .route("/events", get(events::events));
     own = match access.page {
         true => own.route("/", get(page::index)).route("/page/{*asset}", get(page::asset)),
-        false => own.route("/", get(page::in_words)),
+        false => own.route("/", get(page::without)),
     };
     Router::new()
-        .merge(own.layer(middleware::from_fn(move |request, next| {
-            guard::only_for_its_own_pages(access.is_loopback, request, next)
-        })))
+        .merge(own)
         .route("/services/{*hook}", post(slack::webhook))
         .route("/api/{method}", get(slack::api).post(slack::api))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(move |request, next| {
+            guard::keep_other_sites_out(access.is_loopback, request, next)
+        }))
         .with_state(store)
 }

@@ -48,7 +48,7 @@ pub(crate) async fn index(headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     match accept.is_some_and(|accept| accept.contains("text/html")) {
         true => serve("index.html", INDEX),
-        false => in_words().await.into_response(),
+        false => WORDS.into_response(),
     }
 }
 
@@ -116,9 +116,13 @@ fn emoji() -> &'static str {
     })
 }
 
-/// `GET /` without the page: what else there is.
-pub(crate) async fn in_words() -> &'static str {
-    "slack-inbox, a local Slack for development and tests\n\n\
+/// `GET /` without the page.
+pub(crate) async fn without() -> String {
+    WORDS.replace("GET    /                              the page, in a browser\n", "")
+}
+
+/// What else there is.
+const WORDS: &str = "slack-inbox, a local Slack for development and tests\n\n\
      POST   /services/T000/B000/anything   an incoming webhook\n\
      POST   /api/chat.postMessage          the Web API, with any token xoxb-…\n\
      POST   /api/chat.update\n\
@@ -135,5 +139,4 @@ pub(crate) async fn in_words() -> &'static str {
      \u{20}                                     {\"fault\": \"status\", \"status\": 503},\n\
      \u{20}                                     {\"fault\": \"error\", \"error\": \"no_service\"}\n\
      GET    /faults                        the one that is played\n\
-     DELETE /faults                        be well again\n"
-}
+     DELETE /faults                        be well again\n";

@@ -7,6 +7,16 @@ use crate::refusal::Refusal;
 
 /// Arguments whose value is JSON, also in a form.
 const JSON_ARGUMENTS: [&str; 3] = ["attachments", "blocks", "metadata"];
+/// Arguments that are true or false, also in a form.
+const FLAGS: [&str; 7] = [
+    "as_user",
+    "inclusive",
+    "link_names",
+    "mrkdwn",
+    "reply_broadcast",
+    "unfurl_links",
+    "unfurl_media",
+];
 
 /// What a webhook got: JSON, whatever its type says, or a form with a field
 /// `payload`.
@@ -47,7 +57,7 @@ pub(crate) fn of_call(
         }
         // A token goes into the header where the body is JSON.
         arguments.remove("token");
-    } else if kind.is("x-www-form-urlencoded") {
+    } else if kind.is("x-www-form-urlencoded") || kind.essence == "text/plain" {
         if std::str::from_utf8(body).is_err() {
             return Err(Refusal::of("invalid_form_data"));
         }
@@ -59,13 +69,41 @@ pub(crate) fn of_call(
 }
 
 fn of_form(form: &[u8]) -> Map<String, Value> {
-    let value = |name: &str, text: &str| match JSON_ARGUMENTS.contains(&name) {
+    let value = |name: &str, text: &str| match (name, text) {
         // What is no JSON stays a string, and is refused as such later.
-        true => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
-        false => text.into(),
+        _ if JSON_ARGUMENTS.contains(&name) => {
+            serde_json::from_str(text).unwrap_or_else(|_| text.into())
+        }
+        (_, "true" | "1") if FLAGS.contains(&name) => true.into(),
+        (_, "false" | "0") if FLAGS.contains(&name) => false.into(),
+        _ => text.into(),
     };
     let pairs = form_urlencoded::parse(form);
     pairs.map(|(name, text)| (name.to_string(), value(&name, &text))).collect()
+}
+
+/// An argument as text; empty if it is missing or none.
+pub(crate) fn text(arguments: &Map<String, Value>, name: &str) -> String {
+    match arguments.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// Whether a flag is set, in any of the ways that Slack takes.
+pub(crate) fn is_true(value: Option<&Value>) -> bool {
+    match value {
+        Some(Value::Bool(is)) => *is,
+        Some(Value::Number(number)) => number.as_u64() == Some(1),
+        Some(Value::String(text)) => ["1", "true"].contains(&text.as_str()),
+        _ => false,
+    }
+}
+
+/// The thread that a message is a reply in.
+pub(crate) fn thread_of(arguments: &Map<String, Value>) -> Option<String> {
+    Some(text(arguments, "thread_ts")).filter(|ts| !ts.is_empty())
 }
 
 /// Whether JSON came without a charset, which Slack warns of.
@@ -74,20 +112,20 @@ pub(crate) fn lacks_charset(headers: &HeaderMap) -> bool {
 }
 
 struct ContentType {
-    subtype: String,
+    essence: String,
     charset: Option<String>,
 }
 
 impl ContentType {
     fn is(&self, subtype: &str) -> bool {
-        self.subtype == format!("application/{subtype}")
+        self.essence.strip_prefix("application/") == Some(subtype)
     }
 }
 
 fn content_type(headers: &HeaderMap) -> Option<ContentType> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase();
     let mut parts = value.split(';').map(str::trim);
-    let subtype = parts.next()?.to_owned();
+    let essence = parts.next()?.to_owned();
     let charset = parts.find_map(|part| part.strip_prefix("charset="));
-    Some(ContentType { subtype, charset: charset.map(|set| set.trim_matches('"').to_owned()) })
+    Some(ContentType { essence, charset: charset.map(|set| set.trim_matches('"').to_owned()) })
 }

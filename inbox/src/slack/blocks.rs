@@ -35,7 +35,9 @@ pub(crate) fn check(block: &Value, pointer: &str, faults: &mut Vec<String>) {
         }
         "file" => check.required(&block["external_id"], "/external_id"),
         "context_actions" => {
-            check.items(&block["elements"], "/elements", 5);
+            for (n, element) in check.items(&block["elements"], "/elements", 5).iter().enumerate() {
+                check.element(element, &format!("/elements/{n}"));
+            }
         }
         other => check.fault("", &format!("unsupported type: {other}")),
     }
@@ -126,6 +128,11 @@ impl Check<'_> {
                 self.text_object(field, &format!("/fields/{n}"), 2000, BOTH);
             }
         }
+        match &block["accessory"] {
+            Value::Null => {}
+            image if image["type"] == "image" => self.image(image, "/accessory"),
+            other => self.element(other, "/accessory"),
+        }
     }
 
     fn context(&mut self, block: &Value) {
@@ -142,14 +149,21 @@ impl Check<'_> {
     fn actions(&mut self, block: &Value) {
         for (n, element) in self.items(&block["elements"], "/elements", 25).iter().enumerate() {
             let below = format!("/elements/{n}");
-            if element["type"] != "button" {
-                // Other interactive elements exist; the inbox takes them as they are.
-                continue;
-            }
+            self.element(element, &below);
+        }
+    }
+
+    /// A button, or another interactive element, of which only the id is
+    /// checked.
+    fn element(&mut self, element: &Value, below: &str) {
+        if !element["type"].is_string() {
+            return self.fault(below, "must be an object with a type");
+        }
+        self.text_size(&element["action_id"], &format!("{below}/action_id"), 255);
+        if element["type"] == "button" {
             self.text_object(&element["text"], &format!("{below}/text"), 75, &["plain_text"]);
             self.text_size(&element["url"], &format!("{below}/url"), 3000);
             self.text_size(&element["value"], &format!("{below}/value"), 2000);
-            self.text_size(&element["action_id"], &format!("{below}/action_id"), 255);
         }
     }
 
@@ -224,7 +238,8 @@ impl Check<'_> {
         if rows.iter().any(|row| row.as_array().is_none_or(|cells| cells.len() > 20)) {
             self.fault("/rows", "no more than 20 items allowed");
         }
-        if units(&block["rows"].to_string()) > 10_000 {
+        let cells = rows.iter().filter_map(Value::as_array).flatten();
+        if cells.map(super::rules::text_size).sum::<usize>() > 10_000 {
             self.fault("/rows", "must be less than 10001 characters");
         }
     }

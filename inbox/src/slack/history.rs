@@ -2,10 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::api::text;
-use super::channel;
+use super::arguments::text;
+use super::page::{Order, Page};
+use super::span::Span;
+use crate::channel::is_channel_id;
 use crate::refusal::Refusal;
 use crate::store::{Message, Store};
+use crate::via::Via;
 
 const MAX_PAGE: usize = 999;
 const MAX_REPLIES: usize = 1_000;
@@ -13,46 +16,52 @@ const MAX_REPLIES: usize = 1_000;
 /// What the channel shows, newest first.
 pub(crate) fn history(store: &Store, arguments: &Map<String, Value>) -> Result<Value, Refusal> {
     let channel = channel_of(arguments)?;
-    let span = Span::of(arguments)?;
+    let (span, page) = (Span::of(arguments)?, Page::of(arguments, 100, MAX_PAGE)?);
     let all = store.messages();
-    let in_channel = |message: &&Message| {
+    let is_shown = |message: &&Message| {
         message.channel == channel && message.is_in_channel() && span.contains(&message.ts)
     };
-    let mut found: Vec<&Message> = all.iter().filter(in_channel).collect();
+    let mut found: Vec<&Message> = all.iter().filter(is_shown).collect();
     found.reverse();
-    let page = Page::of(arguments, 100, MAX_PAGE)?;
-    let (shown, next) = page.cut(&found)?;
-    let messages: Vec<Value> = shown.iter().map(|message| as_slack(message, &all)).collect();
-    let mut answer = json!({
-        "ok": true, "messages": messages, "has_more": next.is_some(), "pin_count": 0,
-        "channel_actions_ts": null, "channel_actions_count": 0,
-    });
-    name_next(&mut answer, next);
+    let (part, next) = page.cut(&found, Order::NewestFirst);
+    let mut answer = answer(part, next, &all);
+    answer["pin_count"] = json!(0);
+    answer["channel_actions_ts"] = Value::Null;
+    answer["channel_actions_count"] = json!(0);
     Ok(answer)
 }
 
 /// A message and the replies below it, oldest first.
 pub(crate) fn replies(store: &Store, arguments: &Map<String, Value>) -> Result<Value, Refusal> {
     let channel = channel_of(arguments)?;
-    let span = Span::of(arguments)?;
-    let missing = Refusal::of("thread_not_found");
-    let named = store.message(&channel, &text(arguments, "ts")).ok_or(missing.clone())?;
+    let (span, page) = (Span::of(arguments)?, Page::of(arguments, MAX_REPLIES, MAX_REPLIES)?);
+    let (all, ts) = (store.messages(), text(arguments, "ts"));
+    let named = all.iter().find(|message| message.channel == channel && message.ts == ts);
+    let named = named.ok_or(Refusal::of("thread_not_found"))?;
     // Any message of the thread names it.
-    let parent = named.thread_ts.clone().unwrap_or(named.ts);
-    let all = store.messages();
-    let mut found: Vec<&Message> = Vec::new();
-    found.push(all.iter().find(|m| m.channel == channel && m.ts == parent).ok_or(missing)?);
-    found.extend(all.iter().filter(|message| {
-        message.channel == channel
-            && message.thread_ts.as_ref() == Some(&parent)
-            && span.contains(&message.ts)
-    }));
-    let page = Page::of(arguments, MAX_REPLIES, MAX_REPLIES)?;
-    let (shown, next) = page.cut(&found)?;
-    let messages: Vec<Value> = shown.iter().map(|message| as_slack(message, &all)).collect();
+    let parent = named.thread_ts.as_ref().unwrap_or(&named.ts);
+    let is_shown = |message: &&Message| {
+        let is_reply = message.thread_ts.as_ref() == Some(parent) && span.contains(&message.ts);
+        message.channel == channel && (message.ts == *parent || is_reply)
+    };
+    let found: Vec<&Message> = all.iter().filter(is_shown).collect();
+    let (part, next) = page.cut(&found, Order::OldestFirst);
+    Ok(answer(part, next, &all))
+}
+
+fn channel_of(arguments: &Map<String, Value>) -> Result<String, Refusal> {
+    let channel = text(arguments, "channel");
+    // Names will not do here.
+    if is_channel_id(&channel) { Ok(channel) } else { Err(Refusal::of("channel_not_found")) }
+}
+
+fn answer(part: &[&Message], next: Option<Value>, all: &[Message]) -> Value {
+    let messages: Vec<Value> = part.iter().map(|message| as_slack(message, all)).collect();
     let mut answer = json!({ "ok": true, "messages": messages, "has_more": next.is_some() });
-    name_next(&mut answer, next);
-    Ok(answer)
+    if let Some(next) = next {
+        answer["response_metadata"] = next;
+    }
+    answer
 }
 
 /// A message as Slack returns it, with what is known of the replies below it.
@@ -61,25 +70,32 @@ pub(crate) fn as_slack(message: &Message, all: &[Message]) -> Value {
         "type": "message", "user": "U0INBOX", "bot_id": "B0INBOX", "team": "T0LOCAL",
         "ts": message.ts, "text": message.payload["text"].as_str().unwrap_or_default(),
     });
-    if message.via == crate::store::Via::Webhook {
+    if message.via == Via::Webhook {
         shown["subtype"] = json!("bot_message");
     }
-    for name in ["blocks", "attachments", "username", "metadata"] {
+    for name in ["blocks", "attachments", "metadata"] {
         if let Some(given) = message.payload.get(name) {
             shown[name] = given.clone();
         }
     }
-    for (n, attachment) in shown["attachments"].as_array_mut().into_iter().flatten().enumerate() {
+    if let Some(name) = message.payload.get("username").filter(|_| message.via == Via::Api) {
+        shown["username"] = name.clone();
+    }
+    let attachments = shown.get_mut("attachments").and_then(Value::as_array_mut);
+    for (n, attachment) in attachments.into_iter().flatten().enumerate() {
         if attachment.is_object() {
             attachment["id"] = json!(n + 1);
         }
     }
-    if let Some(ts) = &message.edited_ts {
+    if let Some(ts) = message.edited_ts.as_ref().filter(|_| message.shows_edits()) {
         shown["edited"] = json!({ "user": "U0INBOX", "ts": ts });
     }
     if let Some(parent) = &message.thread_ts {
         shown["thread_ts"] = json!(parent);
         shown["parent_user_id"] = json!("U0INBOX");
+        if message.is_in_channel() {
+            shown["subtype"] = json!("thread_broadcast");
+        }
     }
     let below = |reply: &&Message| {
         reply.channel == message.channel && reply.thread_ts.as_ref() == Some(&message.ts)
@@ -95,103 +111,4 @@ pub(crate) fn as_slack(message: &Message, all: &[Message]) -> Value {
         shown["subscribed"] = json!(false);
     }
     shown
-}
-
-fn channel_of(arguments: &Map<String, Value>) -> Result<String, Refusal> {
-    let channel = text(arguments, "channel");
-    // Names will not do here.
-    if channel::is_id(&channel) { Ok(channel) } else { Err(Refusal::of("channel_not_found")) }
-}
-
-/// Between which timestamps.
-struct Span {
-    oldest: Option<(u64, u64)>,
-    latest: Option<(u64, u64)>,
-    inclusive: bool,
-}
-
-impl Span {
-    fn of(arguments: &Map<String, Value>) -> Result<Self, Refusal> {
-        let bound = |name: &str, error: &'static str| match text(arguments, name).as_str() {
-            "" => Ok(None),
-            given => timestamp(given).map(Some).ok_or(Refusal::of(error)),
-        };
-        Ok(Span {
-            oldest: bound("oldest", "invalid_ts_oldest")?,
-            latest: bound("latest", "invalid_ts_latest")?,
-            inclusive: is_true(arguments.get("inclusive")),
-        })
-    }
-
-    fn contains(&self, ts: &str) -> bool {
-        let Some(at) = timestamp(ts) else { return false };
-        let after = |bound: (u64, u64)| at > bound || self.inclusive && at == bound;
-        let before = |bound: (u64, u64)| at < bound || self.inclusive && at == bound;
-        self.oldest.is_none_or(after) && self.latest.is_none_or(before)
-    }
-}
-
-fn is_true(value: Option<&Value>) -> bool {
-    match value {
-        Some(Value::Bool(is)) => *is,
-        Some(Value::Number(number)) => number.as_u64() == Some(1),
-        Some(Value::String(text)) => ["1", "true"].contains(&text.as_str()),
-        _ => false,
-    }
-}
-
-/// Seconds and microseconds: as a fraction they would not be exact.
-pub(crate) fn timestamp(text: &str) -> Option<(u64, u64)> {
-    let (seconds, micros) = text.split_once('.').unwrap_or((text, "0"));
-    if micros.len() > 6 || !micros.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    Some((seconds.parse().ok()?, format!("{micros:0<6}").parse().ok()?))
-}
-
-/// Which part of a long answer.
-struct Page {
-    /// The timestamp of the first message to show.
-    from: Option<String>,
-    limit: usize,
-}
-
-impl Page {
-    fn of(arguments: &Map<String, Value>, default: usize, most: usize) -> Result<Self, Refusal> {
-        let limit = match text(arguments, "limit").as_str() {
-            "" => default,
-            given => given.parse().map_err(|_| Refusal::of("invalid_arguments"))?,
-        };
-        let from = match text(arguments, "cursor").as_str() {
-            "" => None,
-            cursor => {
-                let ts = cursor.strip_prefix("next_ts:").ok_or(Refusal::of("invalid_cursor"))?;
-                Some(ts.to_owned())
-            }
-        };
-        Ok(Page { from, limit: limit.clamp(1, most) })
-    }
-
-    /// What to show, and the cursor of the rest.
-    fn cut<'a, 'm>(
-        &self,
-        all: &'a [&'m Message],
-    ) -> Result<(&'a [&'m Message], Option<String>), Refusal> {
-        let start = match &self.from {
-            None => 0,
-            Some(ts) => {
-                let place = all.iter().position(|message| message.ts == *ts);
-                place.ok_or(Refusal::of("invalid_cursor"))?
-            }
-        };
-        let rest = all.get(start..).unwrap_or_default();
-        let (shown, more) = rest.split_at(self.limit.min(rest.len()));
-        Ok((shown, more.first().map(|next| format!("next_ts:{}", next.ts))))
-    }
-}
-
-fn name_next(answer: &mut Value, next: Option<String>) {
-    if let Some(cursor) = next {
-        answer["response_metadata"] = json!({ "next_cursor": cursor });
-    }
 }

@@ -3,13 +3,27 @@
 mod api;
 mod arguments;
 mod blocks;
-mod channel;
+mod edit;
 mod history;
+mod page;
 pub(crate) mod rules;
+mod span;
 mod webhook;
+
+use axum::response::Response;
+
+use crate::fault::{self, Fault};
+use crate::store::Taken;
+use crate::via::Via;
+use crate::wire::Cut;
 
 pub(crate) use api::api;
 pub(crate) use blocks::longest_text;
-pub(crate) use channel::id_of;
-pub(crate) use history::timestamp;
+pub(crate) use span::timestamp;
 pub(crate) use webhook::{LOCAL_HOOK, webhook};
+
+/// Remembers that a request met a fault, and answers as that says.
+async fn meet(taken: Taken<'_>, fault: Fault, cut: &Cut, via: Via) -> Response {
+    taken.met(&fault);
+    fault::play(fault, cut, via).await
+}

@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use super::blocks::{self, units};
 use crate::refusal::Refusal;
-use crate::store::Via;
+use crate::via::Via;
 
-const MAX_BLOCKS: usize = 50;
+pub(crate) const MAX_BLOCKS: usize = 50;
 /// Not documented; more were seen to be refused.
 pub(crate) const MAX_BLOCKS_IN_ATTACHMENT: usize = 20;
 const MAX_ATTACHMENTS: usize = 100;
@@ -37,28 +37,66 @@ const CONTENT: [&str; 9] = [
     "footer",
 ];
 
-/// Checks a message and cuts what Slack would cut.
+/// What a message may have; Slack ignores the rest.
+const KNOWN: [&str; 17] = [
+    "attachments",
+    "blocks",
+    "channel",
+    "icon_emoji",
+    "icon_url",
+    "link_names",
+    "markdown_text",
+    "metadata",
+    "mrkdwn",
+    "parse",
+    "reply_broadcast",
+    "text",
+    "thread_ts",
+    "ts",
+    "unfurl_links",
+    "unfurl_media",
+    "username",
+];
+/// Which of them are text.
+const TEXTS: [&str; 6] = ["icon_emoji", "icon_url", "markdown_text", "parse", "text", "username"];
+
+/// Checks a message and makes of it what Slack keeps; says whether its text was
+/// cut.
 pub(crate) fn check(
     payload: &mut Map<String, Value>,
     via: Via,
     is_update: bool,
-) -> Result<(), Refusal> {
+) -> Result<bool, Refusal> {
+    payload.retain(|name, value| KNOWN.contains(&name.as_str()) && !value.is_null());
     if let Some(first) = broken(payload, via, is_update).into_iter().next() {
         return Err(first);
     }
-    if let Some(Value::String(text)) = payload.get_mut("text") {
-        cut(text);
+    for name in ["blocks", "attachments"] {
+        unpack(payload, name);
     }
-    Ok(())
+    for attachment in
+        payload.get_mut("attachments").and_then(Value::as_array_mut).into_iter().flatten()
+    {
+        if let Some(attachment) = attachment.as_object_mut() {
+            unpack(attachment, "blocks");
+        }
+    }
+    match payload.get_mut("text") {
+        Some(Value::String(text)) => Ok(cut(text)),
+        _ => Ok(false),
+    }
 }
 
-/// Whether Slack cuts this message's text.
-pub(crate) fn is_cut(payload: &Map<String, Value>) -> bool {
-    payload.get("text").and_then(Value::as_str).is_some_and(|text| units(text) > MAX_POST)
+/// A list that came as a string of JSON is a list from here on.
+fn unpack(object: &mut Map<String, Value>, name: &str) {
+    if object.get(name).is_some_and(Value::is_string) {
+        let list = items(object, name).unwrap_or_default();
+        object.insert(name.to_owned(), list.into());
+    }
 }
 
-/// Cuts a text where Slack does.
-fn cut(text: &mut String) {
+/// Cuts a text where Slack does, and says whether it had to.
+fn cut(text: &mut String) -> bool {
     let mut room = MAX_POST;
     let end = text.char_indices().find(|(_, c)| {
         let left = room.checked_sub(c.len_utf16());
@@ -68,22 +106,20 @@ fn cut(text: &mut String) {
     if let Some((end, _)) = end {
         text.truncate(end);
     }
+    end.is_some()
 }
 
 /// Every rule that a message breaks, the one that Slack would name first.
 pub(crate) fn broken(payload: &Map<String, Value>, via: Via, is_update: bool) -> Vec<Refusal> {
     let mut found = Vec::new();
-    let text = match payload.get("text") {
-        None | Some(Value::Null) => "",
-        Some(Value::String(text)) => text,
-        Some(_) => {
-            found.push(Refusal::of(match via {
-                Via::Webhook => "invalid_payload",
-                Via::Api => "invalid_arguments",
-            }));
-            ""
-        }
-    };
+    let is_text = |name: &&str| payload.get(*name).is_none_or(|v| v.is_string() || v.is_null());
+    if !TEXTS.iter().all(is_text) {
+        found.push(Refusal::of(match via {
+            Via::Webhook => "invalid_payload",
+            Via::Api => "invalid_arguments",
+        }));
+    }
+    let text = payload.get("text").and_then(Value::as_str).unwrap_or_default();
     let mut list = |name: &str, error: &'static str| match items(payload, name) {
         Some(items) => items,
         None => {
@@ -217,15 +253,12 @@ pub(crate) fn warnings(payload: &Map<String, Value>) -> Vec<String> {
                 .to_owned(),
         );
     }
-    match units(text) {
-        size if size > MAX_POST => {
-            found.push(format!("message_truncated: {size} characters of text, cut at {MAX_POST}"));
-        }
-        size if size > MAX_UPDATE_BYTES => found.push(format!(
-            "{size} characters of text: Slack recommends at most {MAX_UPDATE_BYTES}, and \
-             chat.update refuses more"
-        )),
-        _ => {}
+    if text.len() > MAX_UPDATE_BYTES {
+        let size = text.len();
+        found.push(format!(
+            "{size} bytes of text: Slack recommends at most {MAX_UPDATE_BYTES}, and chat.update \
+             refuses more"
+        ));
     }
     if attachments.len() > FEW_ATTACHMENTS {
         let count = attachments.len();
@@ -256,9 +289,30 @@ pub(crate) fn items(object: &Map<String, Value>, name: &str) -> Option<Vec<Value
     }
 }
 
-/// The size of blocks as Slack may count it.
+/// The size of blocks as Slack was seen to count it: their text, as it was
+/// sent, and about 100 for each header.
 pub(crate) fn size(blocks: &[Value]) -> usize {
-    blocks.iter().map(|block| units(&block.to_string())).sum()
+    let of = |block: &Value| match block["type"].as_str() {
+        Some("header") => text_size(block) + 100,
+        _ => text_size(block),
+    };
+    blocks.iter().map(of).sum()
+}
+
+/// All text within: what is in fields named `text`.
+pub(crate) fn text_size(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(text_size).sum(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| match value {
+                Value::String(text) if name == "text" => units(text),
+                Value::String(_) => 0,
+                other => text_size(other),
+            })
+            .sum(),
+        _ => 0,
+    }
 }
 
 #[cfg(test)]
@@ -268,7 +322,7 @@ mod tests {
     use super::*;
 
     fn post(payload: Value) -> Result<(), Refusal> {
-        check(&mut payload.as_object().unwrap().clone(), Via::Api, false)
+        check(&mut payload.as_object().unwrap().clone(), Via::Api, false).map(drop)
     }
 
     fn error(payload: Value) -> &'static str {

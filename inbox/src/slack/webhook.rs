@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{arguments, rules};
-use crate::fault;
+use super::{arguments, meet, rules};
 use crate::refusal::{Refusal, webhook_status};
-use crate::store::{Place, Store, Taken, Via};
+use crate::store::{Place, Store, Taken};
+use crate::via::Via;
 use crate::wire::Cut;
 
-/// The hook that the inbox names, and its channel.
+/// The hook that the inbox names.
 pub(crate) const LOCAL_HOOK: &str = "T0LOCAL/B0LOCAL/local";
-const LOCAL_CHANNEL: (&str, &str) = ("C0WEBHOOK", "webhook");
 
 /// `POST /services/T…/B…/…`.
 pub(crate) async fn webhook(
@@ -25,16 +25,27 @@ pub(crate) async fn webhook(
     uri: Uri,
     ConnectInfo(cut): ConnectInfo<Cut>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let place = place(&hook);
-    let taken = Taken::new(&store, uri.path(), Via::Webhook, &body)
-        .for_channel(place.as_ref().map(|place| place.channel.as_str()));
-    if let Some(fault) = store.next_fault() {
-        taken.met(&fault);
-        return fault::play(fault, &cut, Via::Webhook).await;
+    let (bytes, rejection) = match body {
+        Ok(bytes) => (bytes, None),
+        Err(rejection) => (Bytes::new(), Some(rejection)),
+    };
+    let channel = channel(&hook);
+    let payload = arguments::of_webhook(&headers, &bytes);
+    let mut taken = Taken::new(&store, uri.path(), Via::Webhook, &bytes)
+        .for_channel(channel.as_deref().unwrap_or_default());
+    if let Some(payload) = &payload {
+        taken = taken.bringing(payload, false);
     }
-    match post(&store, uri.path(), place, &headers, &body) {
+    if let Some(fault) = store.next_fault() {
+        return meet(taken, fault, &cut, Via::Webhook).await;
+    }
+    if let Some(rejection) = rejection {
+        taken.refused(&Refusal::of("request_too_large"));
+        return rejection.into_response();
+    }
+    match post(&store, uri.path(), channel, payload) {
         Ok(()) => (StatusCode::OK, [(header::CONTENT_TYPE, "text/html")], "ok").into_response(),
         Err(refusal) => {
             taken.refused(&refusal);
@@ -46,30 +57,23 @@ pub(crate) async fn webhook(
 fn post(
     store: &Store,
     path: &str,
-    place: Option<Place>,
-    headers: &HeaderMap,
-    body: &[u8],
+    channel: Option<String>,
+    payload: Option<Map<String, Value>>,
 ) -> Result<(), Refusal> {
-    let mut place = place.ok_or(Refusal::of("no_service_id"))?;
-    let mut payload = arguments::of_webhook(headers, body).ok_or(Refusal::of("invalid_payload"))?;
-    rules::check(&mut payload, Via::Webhook, false)?;
-    place.thread_ts = payload.get("thread_ts").and_then(Value::as_str).map(ToOwned::to_owned);
-    store.post(path, place, payload).map(drop)
+    let channel = channel.ok_or(Refusal::of("no_service_id"))?;
+    let mut payload = payload.ok_or(Refusal::of("invalid_payload"))?;
+    let is_cut = rules::check(&mut payload, Via::Webhook, false)?;
+    let place = Place { channel, via: Via::Webhook, thread_ts: arguments::thread_of(&payload) };
+    store.post(path, &place, payload, is_cut).map(drop)
 }
 
 /// Each hook has its channel; a URL without its three parts is no hook.
-fn place(hook: &str) -> Option<Place> {
-    let mut parts = hook.split('/').filter(|part| !part.is_empty());
-    let (_team, service, _secret) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() {
-        return None;
+fn channel(hook: &str) -> Option<String> {
+    let parts: Vec<&str> = hook.split('/').filter(|part| !part.is_empty()).collect();
+    let [_team, service, _secret] = parts.as_slice() else { return None };
+    let name: String = service.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+    match name.to_lowercase().as_str() {
+        "" | "b0" | "b0local" => Some("webhook".to_owned()),
+        other => Some(format!("webhook-{other}")),
     }
-    let upper: String = service.chars().filter(char::is_ascii_alphanumeric).collect();
-    let (channel, name) = match upper.to_uppercase() {
-        local if local == "B0LOCAL" || local == "B0" => {
-            (LOCAL_CHANNEL.0.to_owned(), LOCAL_CHANNEL.1.to_owned())
-        }
-        other => (format!("C0{other}"), format!("webhook-{}", other.to_lowercase())),
-    };
-    Some(Place { channel, name, via: Via::Webhook, thread_ts: None })
 }

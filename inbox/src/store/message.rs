@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use crate::via::Via;
 use crate::view::reading;
 
 /// A message in a channel, in its latest state.
@@ -17,17 +18,11 @@ pub struct Message {
     pub(crate) via: Via,
     pub(crate) edits: u32,
     pub(crate) edited_ts: Option<String>,
+    /// Whether its text was longer than Slack keeps.
+    pub(crate) is_cut: bool,
+    /// About how much memory it takes, in bytes.
+    pub(crate) size: usize,
     pub(crate) at: Instant,
-}
-
-/// How a message came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Via {
-    /// Through an incoming webhook.
-    Webhook,
-    /// Through the Web API.
-    Api,
 }
 
 impl Message {
@@ -54,6 +49,11 @@ impl Message {
         self.thread_ts.is_none() || self.payload["reply_broadcast"] == true
     }
 
+    /// Slack shows no sign of edits on a message with blocks.
+    pub(crate) fn shows_edits(&self) -> bool {
+        self.edits > 0 && self.payload["blocks"].as_array().is_none_or(Vec::is_empty)
+    }
+
     /// How it came.
     #[must_use]
     pub fn via(&self) -> Via {
@@ -72,7 +72,8 @@ impl Message {
         self.at
     }
 
-    /// The payload as it was sent, with edits applied.
+    /// The payload as Slack keeps it: what Slack knows of what was sent, a
+    /// text that is too long cut, and edits applied.
     #[must_use]
     pub fn payload(&self) -> &Value {
         &self.payload
@@ -100,6 +101,7 @@ impl Message {
             "in_channel": self.is_in_channel(),
             "via": match self.via { Via::Webhook => "webhook", Via::Api => "api" },
             "edits": self.edits,
+            "shows_edits": self.shows_edits(),
             "edited_ts": self.edited_ts,
             "text": self.text(),
             "payload": self.payload,

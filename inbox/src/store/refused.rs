@@ -2,9 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::Via;
+use crate::via::Via;
 
 /// Of a refused request's body, so many bytes are kept.
 const MAX_BODY: usize = 64 * 1024;
@@ -20,7 +20,11 @@ pub(crate) struct Refused {
     pub(crate) via: Via,
     /// The channel that it was meant for, as far as that can be told.
     pub(crate) channel: Option<String>,
+    /// The error it was refused with, or the fault played.
     pub(crate) outcome: String,
+    pub(crate) details: Vec<String>,
+    /// The message that it would have brought, and whether as an edit.
+    pub(crate) message: Option<(Map<String, Value>, bool)>,
     pub(crate) is_fault: bool,
     pub(crate) body: String,
 }
@@ -44,6 +48,7 @@ impl Refused {
             "path": self.path,
             "channel": self.channel,
             "outcome": self.outcome,
+            "details": self.details,
             "is_fault": self.is_fault,
             "body": self.body,
         })

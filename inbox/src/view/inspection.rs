@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use super::{mentions, reading};
 use crate::slack::rules::{self, inner_blocks, items};
 use crate::slack::{longest_text, timestamp};
-use crate::store::{Message, Via};
+use crate::store::{Message, Refused};
+use crate::via::Via;
 
 /// About what a phone's lock screen shows.
 const NOTIFICATION: usize = 180;
@@ -16,12 +17,17 @@ pub(crate) fn of(message: &Message, all: &[Message]) -> Value {
     let empty = Map::new();
     let payload = message.payload.as_object().unwrap_or(&empty);
     let is_update = message.edits > 0;
+    let mut problems = problems(payload, message.via, is_update);
+    if message.is_cut {
+        problems
+            .push(warning("message_truncated: the text was longer than Slack keeps".to_owned()));
+    }
     json!({
         "phone": phone(&message.payload),
         "desktop": desktop(&message.payload),
         "calls": mentions::mentions(&message.payload),
         "sizes": sizes(message, payload, all),
-        "problems": problems(payload, message.via, is_update),
+        "problems": problems,
     })
 }
 
@@ -65,10 +71,10 @@ fn sizes(message: &Message, payload: &Map<String, Value>, all: &[Message]) -> Ve
     let limit = rules::MAX_UPDATE_BYTES;
     let mut rows = vec![row("text", text.len(), limit, "bytes", "chat.update refuses more")];
     if !blocks.is_empty() {
-        rows.push(row("blocks", blocks.len(), 50, "blocks", ""));
+        rows.push(row("blocks", blocks.len(), rules::MAX_BLOCKS, "blocks", ""));
     }
     if !attachments.is_empty() {
-        let (most, note) = (rules::FEW_ATTACHMENTS, "Slack's advice; 100 are refused");
+        let (most, note) = (rules::FEW_ATTACHMENTS, "Slack's advice; more than 100 are refused");
         rows.push(row("attachments", attachments.len(), most, "attachments", note));
     }
     if most_inside > 0 {
@@ -116,16 +122,21 @@ fn problems(payload: &Map<String, Value>, via: Via, is_update: bool) -> Vec<Valu
             found.push(json!({ "level": "error", "error": refusal.error, "detail": detail }));
         }
     }
-    for warning in rules::warnings(payload) {
-        found.push(json!({ "level": "warning", "error": null, "detail": warning }));
-    }
+    found.extend(rules::warnings(payload).into_iter().map(warning));
     found
 }
 
-/// What is wrong with a payload that was refused, every rule of it.
-pub(crate) fn of_refused(body: &str, via: Via, is_update: bool) -> Vec<Value> {
-    match serde_json::from_str::<Value>(body) {
-        Ok(Value::Object(payload)) => problems(&payload, via, is_update),
-        _ => Vec::new(),
+fn warning(detail: String) -> Value {
+    json!({ "level": "warning", "error": null, "detail": detail })
+}
+
+/// What is wrong with a request that brought no message, every rule of it; null
+/// if it was to bring none.
+pub(crate) fn of_refused(refused: &Refused) -> Value {
+    match &refused.message {
+        Some((payload, is_update)) => {
+            json!({ "problems": problems(payload, refused.via, *is_update) })
+        }
+        None => Value::Null,
     }
 }

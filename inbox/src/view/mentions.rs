@@ -6,12 +6,16 @@ use serde_json::Value;
 /// and `@here` in words where Slack makes one of it.
 pub(crate) fn mentions(payload: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    let parses = payload["link_names"] == true || payload["link_names"] == 1;
+    let names = &payload["link_names"];
+    let parses = *names == true || *names == 1 || payload["parse"] == "full";
     in_mrkdwn(payload["text"].as_str().unwrap_or_default(), parses, &mut found);
     in_blocks(&payload["blocks"], &mut found);
     for attachment in payload["attachments"].as_array().into_iter().flatten() {
         for name in ["pretext", "text"] {
             in_mrkdwn(attachment[name].as_str().unwrap_or_default(), parses, &mut found);
+        }
+        for field in attachment["fields"].as_array().into_iter().flatten() {
+            in_mrkdwn(field["value"].as_str().unwrap_or_default(), parses, &mut found);
         }
         in_blocks(&attachment["blocks"], &mut found);
     }
@@ -61,8 +65,10 @@ fn in_mrkdwn(text: &str, parses: bool, found: &mut Vec<String>) {
     }
     if parses {
         for name in ["here", "channel", "everyone"] {
-            if text.contains(&format!("@{name}")) {
-                found.push(format!("@{name}"));
+            let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+            let name = format!("@{name}");
+            if text.split(&name).skip(1).any(ends) {
+                found.push(name);
             }
         }
     }
@@ -87,6 +93,8 @@ mod tests {
         assert_eq!(mentions(&json!({ "text": "&lt;!here&gt; @here <!date^1^{time}|x>" })), [""; 0]);
         assert_eq!(mentions(&section("say @channel", false)), ["@channel"]);
         assert_eq!(mentions(&section("say @channel", true)), [""; 0]);
+        assert_eq!(mentions(&section("say @hereafter", false)), [""; 0]);
+        assert_eq!(mentions(&json!({ "text": "@here", "parse": "full" })), ["@here"]);
         let rich = json!({ "attachments": [{ "blocks": [{ "type": "rich_text", "elements": [
             { "type": "rich_text_section", "elements": [
                 { "type": "text", "text": "<!channel>" },

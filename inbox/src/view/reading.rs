@@ -95,7 +95,7 @@ pub(crate) fn plain(mrkdwn: &str) -> String {
             rest = tail;
             break;
         };
-        let inside = &tail[1..end];
+        let inside = tail.get(1..end).unwrap_or_default();
         let (target, label) = inside.split_once('|').unwrap_or((inside, ""));
         let shown = match target.strip_prefix('!') {
             Some(special) => special_mention(special, label),
@@ -103,7 +103,7 @@ pub(crate) fn plain(mrkdwn: &str) -> String {
             None => label.to_owned(),
         };
         out.push_str(&shown);
-        rest = &tail[end + 1..];
+        rest = tail.get(end + 1..).unwrap_or_default();
     }
     out.push_str(rest);
     let out = out.replace('`', "");

@@ -1,9 +1,9 @@
 //! Shows a message in a terminal as a person would read it in Slack.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
-pub(crate) use super::reading::printable;
-use crate::store::Message;
+use super::reading::printable;
+use crate::store::{Message, Refused};
 
 /// What happened to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,18 @@ pub(crate) enum News {
 /// Prints a message to the terminal.
 pub(crate) fn print(message: &Message, news: News) {
     let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    println!("{}", show(message, news, colours));
+    say(&show(message, news, colours));
+}
+
+/// Prints what brought no message.
+pub(crate) fn print_refused(refused: &Refused) {
+    let details = refused.details.join(" ");
+    say(&printable(&format!("✗ {}: {} {details}", refused.path, refused.outcome)));
+}
+
+/// To standard output, if anybody still reads it.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
 }
 
 fn show(message: &Message, news: News, colours: bool) -> String {
