@@ -1,11 +1,9 @@
 // Block Kit, block by block.
 
-import { el, link } from "./dom.js";
+import { el, link, list } from "./dom.js";
 import { withEmoji } from "./emoji.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { richText } from "./rich_text.js";
-
-const list = (items) => (Array.isArray(items) ? items : []);
 
 /** All blocks of a message or an attachment. */
 export const blocks = (all) => list(all).map(block);

@@ -2,8 +2,8 @@
 
 import { dateOf, dayOf, timeOf } from "./clock.js";
 import { byId, copyButton, el } from "./dom.js";
-import { foldLong, keyOf, renderMessage } from "./message.js";
-import { channels, repliesTo, state } from "./state.js";
+import { foldLong, renderMessage } from "./message.js";
+import { channels, keyOf, parentOf, repliesTo, state } from "./state.js";
 
 const TOGETHER = 5 * 60;
 
@@ -36,6 +36,8 @@ export class Channel {
     const same = channel === this.#shown;
     const wasAtEnd = !same || this.#isAtEnd();
     this.#shown = channel;
+    // Only what comes from now on is read out.
+    this.#timeline.setAttribute("aria-busy", "true");
     const rows = [...this.#entries()];
     this.#timeline.replaceChildren();
     let before = null;
@@ -46,12 +48,18 @@ export class Channel {
     this.#showEmpty(rows.length === 0);
     foldLong(this.#timeline);
     if (wasAtEnd) this.#toEnd();
+    this.#timeline.removeAttribute("aria-busy");
+  }
+
+  /** It was hidden, and is not any more. */
+  appeared() {
+    foldLong(this.#timeline);
   }
 
   /** A message is new or edited. */
   message(message, isNew) {
     if (message.channel !== this.#shown) return;
-    const parent = message.thread_ts && state.messages.get(`${message.channel}/${message.thread_ts}`);
+    const parent = parentOf(message);
     if (parent) this.#replace(parent);
     if (parent && !message.in_channel) return;
     if (isNew) this.#add({ at: Number(message.ts), message });
@@ -66,14 +74,23 @@ export class Channel {
 
   /** Something is older than what the inbox remembers. */
   dropped(messages, refused) {
-    for (const message of messages) this.#find(keyOf(message))?.remove();
-    for (const { number } of refused) this.#find(`refused-${number}`)?.remove();
+    for (const message of messages) this.#remove(keyOf(message));
+    for (const { number } of refused) this.#remove(`refused-${number}`);
+  }
+
+  /** What followed it has to say by itself from whom it is, and a day that is empty goes. */
+  #remove(key) {
+    const old = this.#find(key);
+    const [before, after] = [old?.previousElementSibling, old?.nextElementSibling];
+    old?.remove();
+    after?.classList.remove("follows");
+    if (before?.matches(".day") && (!after || after.matches(".day"))) before.remove();
   }
 
   *#entries() {
     const messages = [...state.messages.values()]
       .filter((message) => message.channel === this.#shown)
-      .filter((message) => message.in_channel || !state.messages.has(`${message.channel}/${message.thread_ts}`))
+      .filter((message) => message.in_channel || !parentOf(message))
       .map((message) => ({ at: Number(message.ts), message }));
     const refused = state.refused
       .filter(({ channel }) => !channel || channel === this.#shown)
@@ -118,14 +135,14 @@ export class Channel {
   }
 
   #message(message, follows) {
-    const parent = message.thread_ts && state.messages.get(`${message.channel}/${message.thread_ts}`);
+    const parent = parentOf(message);
     const { details, thread } = this.#open;
     return renderMessage(message, { replies: repliesTo(message), parent, follows, details, thread });
   }
 
   #refusal(refused, count) {
     const played = refused.is_fault ? "Fault played" : "Refused";
-    const outcome = refused.is_fault ? refused.outcome.replace(/^fault: /, "") : refused.outcome;
+    const outcome = [refused.outcome.replace(/^fault: /, ""), ...refused.details].join(" ");
     return el(
       "button",
       { type: "button", class: refused.is_fault ? "refusal fault" : "refusal", "data-key": `refused-${refused.number}`, "data-same": sameAs(refused), "data-count": count, onclick: () => this.#open.refused(refused) },
@@ -148,8 +165,9 @@ export class Channel {
     const wasFocused = old.contains(document.activeElement);
     const anew = this.#message(message, old.classList.contains("follows"));
     if (flash) anew.classList.add("flash");
+    const unfolded = old.querySelector('.more[aria-expanded="true"]') !== null;
     old.replaceWith(anew);
-    foldLong(anew);
+    foldLong(anew, unfolded);
     if (wasFocused) anew.focus({ preventScroll: true });
     if (atEnd) this.#toEnd();
   }
@@ -177,7 +195,7 @@ export class Channel {
   }
 }
 
-const sameAs = ({ path, outcome }) => `${path} ${outcome}`;
+const sameAs = ({ path, outcome, details }) => [path, outcome, ...details].join(" ");
 
 function welcome() {
   const hook = `${location.origin}/services/T0LOCAL/B0LOCAL/local`;
@@ -197,8 +215,13 @@ function welcome() {
 /** The tabs of all channels. */
 export function showChannels(current) {
   const nav = byId("channels");
+  const all = [...channels()];
+  // Whoever has the focus there keeps it.
+  const shown = JSON.stringify([current, all]);
+  if (nav.dataset.shown === shown) return;
+  nav.dataset.shown = shown;
   nav.replaceChildren(
-    ...[...channels()].map(([id, name]) =>
+    ...all.map(([id, name]) =>
       el("a", { href: `#/${id}`, "aria-current": id === current ? "page" : undefined }, el("bdi", {}, `# ${name}`)),
     ),
   );

@@ -29,14 +29,17 @@ export async function messageDetails(message) {
     sizes(inspection.sizes),
     el("h3", {}, "Message"),
     el("dl", {}, ...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
-    ...json("JSON as it was sent", JSON.stringify(known.payload, null, 2)),
+    ...json("JSON", JSON.stringify(known.payload, null, 2)),
   ];
 }
 
 /** The nodes of a refused request's own view. */
 export async function refusedDetails(refused) {
   const { inspection, ...known } = await ask(`/refused/${refused.number}`);
-  const why = known.is_fault ? "A fault was played: nothing is wrong with the request by itself." : "Slack would not take this request.";
+  const why = known.is_fault ? "A fault was played." : "Slack would not take this request.";
+  const judged = inspection
+    ? problems(inspection.problems, known.is_fault ? "The message breaks none." : "The message breaks no other.")
+    : el("p", { class: "quiet" }, "Not checked: it was to bring no message.");
   let body = known.body;
   try {
     body = JSON.stringify(JSON.parse(known.body), null, 2);
@@ -45,9 +48,9 @@ export async function refusedDetails(refused) {
   }
   return [
     el("p", {}, why),
-    el("p", {}, el("code", { class: "outcome" }, known.outcome)),
+    el("p", {}, el("code", { class: "outcome" }, [known.outcome, ...known.details].join(" "))),
     el("h3", {}, "Slack's rules"),
-    problems(inspection.problems, known.is_fault ? "It breaks none." : "Nothing else is wrong with it."),
+    judged,
     el("h3", {}, "Request"),
     el("dl", {}, el("dt", {}, "path"), el("dd", {}, known.path), el("dt", {}, "at"), el("dd", {}, fullTime(dateOf(known.at)))),
     ...json("Body as it was sent", body),

@@ -8,9 +8,12 @@ export function el(name, attributes = {}, ...children) {
     if (key === "onclick") element.addEventListener("click", value);
     else element.setAttribute(key, value === true ? "" : String(value));
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
+
+/** A list, whatever was given. */
+export const list = (items) => (Array.isArray(items) ? items : []);
 
 /** The element with this id. */
 export const byId = (id) => document.getElementById(id);

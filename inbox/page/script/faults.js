@@ -1,6 +1,6 @@
 // Faults: played, shown while on, stopped.
 
-import { byId, el } from "./dom.js";
+import { byId } from "./dom.js";
 import { state } from "./state.js";
 
 const NAMES = {
@@ -19,11 +19,19 @@ export function startFaults() {
   const dialog = byId("faults");
   const kind = byId("fault-kind");
   const showFields = () => {
-    for (const field of dialog.querySelectorAll("[data-for]")) field.hidden = field.dataset.for !== kind.value;
+    for (const field of dialog.querySelectorAll("[data-for]")) {
+      field.hidden = field.dataset.for !== kind.value;
+      // What is hidden must not be found invalid.
+      field.querySelector("input").disabled = field.hidden;
+    }
   };
   kind.addEventListener("change", showFields);
   showFields();
-  byId("open-faults").addEventListener("click", () => dialog.showModal());
+  byId("open-faults").addEventListener("click", () => {
+    byId("fault-problem").hidden = true;
+    dialog.showModal();
+  });
+  byId("heal").addEventListener("click", () => fetch("/faults", { method: "DELETE" }).catch(() => {}));
   byId("cancel-fault").addEventListener("click", () => dialog.close());
   byId("fault-form").addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -46,8 +54,6 @@ function wanted(fault) {
   return { fault, ...more?.(), requests: number("fault-requests"), seconds: number("fault-seconds") };
 }
 
-let shown = "";
-
 /** Shows what is played, as long as it is. */
 export function showBanner() {
   const banner = byId("fault-banner");
@@ -55,19 +61,14 @@ export function showBanner() {
   const left = fault?.ends == null ? null : Math.ceil((fault.ends - Date.now()) / 1000);
   if (!fault || (left !== null && left <= 0)) {
     banner.hidden = true;
-    shown = "";
     return;
   }
   const limits = [
     fault.requests === null ? null : `${fault.requests} more ${fault.requests === 1 ? "request" : "requests"}`,
     left === null ? null : `${left} s`,
   ].filter(Boolean);
-  const how = limits.length === 0 ? "until it is stopped" : `for ${limits.join(" or ")}`;
-  const text = `${NAMES[fault.fault]?.(fault) ?? fault.fault}, ${how}`;
+  // What changes each second is not read out.
+  byId("fault-name").textContent = NAMES[fault.fault]?.(fault) ?? fault.fault;
+  byId("fault-left").textContent = limits.length === 0 ? "until it is stopped" : `for ${limits.join(" or ")}`;
   banner.hidden = false;
-  // Its button keeps the focus while nothing changes.
-  if (text === shown) return;
-  shown = text;
-  const stop = el("button", { type: "button", id: "heal", onclick: () => fetch("/faults", { method: "DELETE" }) }, "Stop it");
-  banner.replaceChildren(el("span", {}, "⚡ Fault: ", el("b", {}, text)), stop);
 }

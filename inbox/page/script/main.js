@@ -7,7 +7,7 @@ import { loadEmoji } from "./emoji.js";
 import { showBanner, startFaults } from "./faults.js";
 import { foldLong, renderMessage } from "./message.js";
 import { Panel } from "./panel.js";
-import { channels, follow, onChange, repliesTo, state } from "./state.js";
+import { channels, follow, keyOf, onChange, repliesTo, state } from "./state.js";
 import { startTheme } from "./theme.js";
 
 const go = (...parts) => (location.hash = `#/${parts.map(encodeURIComponent).join("/")}`);
@@ -18,12 +18,22 @@ const refused = (one) => go(channel.id ?? "", "refused", one.number);
 const channel = new Channel({ details, thread, refused });
 const panel = new Panel(() => go(channel.id ?? ""));
 
+function parts() {
+  try {
+    return location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  } catch {
+    // Not one of ours.
+    return [];
+  }
+}
+
 /** What the address asks for. */
 function place() {
-  const [id = "", view = "", name = ""] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  const [id = "", view = "", name = ""] = parts();
   const known = channels();
-  const fallback = channel.id && known.has(channel.id) ? channel.id : [...known.keys()][0];
-  return { id: id || fallback || "", view, name };
+  // An old address may name a channel that is gone.
+  const found = [id, channel.id].find((each) => known.has(each)) ?? [...known.keys()][0] ?? "";
+  return { id: found, view, name };
 }
 
 function showAll() {
@@ -39,10 +49,13 @@ let asked = 0;
 async function showPanel() {
   const { id, view, name } = place();
   const mine = (asked += 1);
-  const message = state.messages.get(`${id}/${name}`);
+  const message = state.messages.get(keyOf({ channel: id, ts: name }));
   if (view === "thread" && message) return showThread(message);
   const one = view === "refused" && state.refused.find(({ number }) => String(number) === name);
-  if (!one && !(view === "details" && message)) return panel.hide();
+  if (!one && !(view === "details" && message)) {
+    panel.hide();
+    return channel.appeared();
+  }
   try {
     const nodes = await (one ? refusedDetails(one) : messageDetails(message));
     if (mine === asked) panel.show(one ? "Request" : "Message", ...nodes);
@@ -95,7 +108,7 @@ onChange((change) => {
       showBanner();
       break;
     case "message": {
-      if (channel.id === "" || !channels().has(channel.id)) showAll();
+      if (!channels().has(channel.id) || place().id !== channel.id) showAll();
       else channel.message(change.message, change.isNew);
       channel.dropped(change.dropped, []);
       showChannels(channel.id);
@@ -104,7 +117,7 @@ onChange((change) => {
       break;
     }
     case "refused":
-      if (channel.id === "") showAll();
+      if (place().id !== channel.id) showAll();
       else channel.refused(change.refused);
       channel.dropped([], change.dropped);
       showChannels(channel.id);
@@ -125,13 +138,15 @@ window.addEventListener("hashchange", () => {
 });
 
 byId("clear").addEventListener("click", () => {
-  if (window.confirm("Forget all messages?")) fetch("/messages", { method: "DELETE" });
+  if (window.confirm("Forget all messages?")) fetch("/messages", { method: "DELETE" }).catch(() => {});
 });
 
 /** Up and down go from message to message, Enter opens it, T its thread. */
 document.addEventListener("keydown", (event) => {
   const focused = document.activeElement?.closest?.("[data-key]");
-  if (event.altKey || event.ctrlKey || event.metaKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+  // In the panel the keys scroll.
+  const elsewhere = !focused?.closest("#timeline") && document.activeElement !== document.body;
+  if (elsewhere || event.altKey || event.ctrlKey || event.metaKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
   if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     const all = [...document.querySelectorAll("#timeline [data-key]")];
     const at = focused ? all.indexOf(focused) : event.key === "ArrowUp" ? all.length : -1;
@@ -150,5 +165,6 @@ document.addEventListener("keydown", (event) => {
 startTheme();
 startFaults();
 showConnection();
-await loadEmoji();
+// Names of emoji are worth no more than a moment's wait.
+await Promise.race([loadEmoji(), new Promise((done) => setTimeout(done, 2_000))]);
 follow();

@@ -2,11 +2,10 @@
 
 import { blocks } from "./blocks.js";
 import { dateOf, fullTime, timeOf } from "./clock.js";
-import { el, link } from "./dom.js";
+import { el, link, list } from "./dom.js";
 import { emoji } from "./emoji.js";
 import { mrkdwn, decode } from "./mrkdwn.js";
-
-const list = (items) => (Array.isArray(items) ? items : []);
+import { keyOf } from "./state.js";
 
 /** Who it is from: a webhook's name can't be changed, a bot's can. */
 export function author(message) {
@@ -21,17 +20,14 @@ function avatar(message) {
   return el("div", { class: shown ? "avatar" : "avatar plain", "aria-hidden": "true" }, shown ?? "");
 }
 
-/** The message's own key. */
-export const keyOf = (message) => `${message.channel}/${message.ts}`;
-
 /** What can be done with a message: `details` and `thread` are called with it. */
 export function renderMessage(message, { replies = [], parent = null, details, thread, follows = false }) {
   const at = dateOf(message.ts);
   const name = el("bdi", { class: "author" }, author(message));
-  const edited = message.edits > 0
+  const edited = message.shows_edits
     ? el("span", { class: "edited", title: `edited ${message.edits === 1 ? "once" : `${message.edits} times`}, last at ${fullTime(dateOf(message.edited_ts))}` }, "(edited)")
     : null;
-  const article = el(
+  return el(
     "article",
     { class: follows ? "message follows" : "message", tabindex: "0", "data-key": keyOf(message) },
     avatar(message),
@@ -40,7 +36,7 @@ export function renderMessage(message, { replies = [], parent = null, details, t
       { class: "content" },
       el("header", {}, name, el("span", { class: "app" }, "APP"), el("time", { title: fullTime(at), datetime: at.toISOString() }, timeOf(at))),
       parent ? el("p", { class: "replied" }, "replied to a thread: ", el("bdi", {}, ...topText(parent.payload))) : null,
-      ...body(message, edited),
+      ...safeBody(message, edited),
       replies.length > 0 ? threadButton(message, replies, thread) : null,
     ),
     el(
@@ -49,7 +45,16 @@ export function renderMessage(message, { replies = [], parent = null, details, t
       el("button", { type: "button", class: "open-details", onclick: () => details(message) }, "Details"),
     ),
   );
-  return article;
+}
+
+/** One message that can't be shown must not keep the others from it. */
+function safeBody(message, edited) {
+  try {
+    return body(message, edited);
+  } catch (problem) {
+    console.error(problem);
+    return [el("p", { class: "unknown" }, "This message can't be shown here: see its details.")];
+  }
 }
 
 function body(message, edited) {
@@ -125,12 +130,14 @@ function threadButton(message, replies, thread) {
 }
 
 /** Folds what is very long, as Slack does, once it is on the page. */
-export function foldLong(root) {
+export function foldLong(root, unfolded = false) {
   for (const card of root.querySelectorAll(".fold:not(.measured), .text:not(.measured)")) {
+    // Nothing can be measured while it is hidden.
+    if (card.offsetParent === null) continue;
     card.classList.add("measured");
     if (card.scrollHeight <= 560) continue;
-    card.classList.add("folded");
-    const button = el("button", { type: "button", class: "more", "aria-expanded": "false" }, "Show more");
+    card.classList.toggle("folded", !unfolded);
+    const button = el("button", { type: "button", class: "more", "aria-expanded": String(unfolded) }, unfolded ? "Show less" : "Show more");
     button.addEventListener("click", () => {
       const folded = card.classList.toggle("folded");
       button.textContent = folded ? "Show more" : "Show less";

@@ -55,13 +55,14 @@ function lines(text, parsing) {
   return nodes;
 }
 
-/** A mark that is not closed within so many characters is none. */
-const FURTHEST = 4000;
 const MARKS = { "*": "b", _: "i", "~": "s" };
+/** Marks within marks; more are words. */
+const DEEPEST = 12;
 
 /** What may stand within a line. */
-function inline(text, parsing) {
+function inline(text, parsing, depth = 0) {
   const nodes = [];
+  const find = closer(text);
   let plain = "";
   const add = (node) => {
     if (plain !== "") nodes.push(...written(plain, parsing));
@@ -70,22 +71,21 @@ function inline(text, parsing) {
   };
   for (let at = 0; at < text.length; ) {
     const sign = text[at];
-    const rest = text.slice(at);
-    const code = sign === "`" && /^`([^`\n]+)`/.exec(rest);
+    const code = sign === "`" && match(/`([^`\n]+)`/y, text, at);
     if (code) {
       add(el("code", {}, ...literal(code[1])));
       at += code[0].length;
       continue;
     }
-    const control = sign === "<" && /^<([^<>\n]+)>/.exec(rest);
+    const control = sign === "<" && match(/<([^<>\n]+)>/y, text, at);
     if (control) {
       add(controlled(control[1]));
       at += control[0].length;
       continue;
     }
-    const end = MARKS[sign] ? closing(text, at) : -1;
+    const end = MARKS[sign] && depth < DEEPEST ? find(at) : -1;
     if (end > 0) {
-      add(el(MARKS[sign], {}, ...inline(text.slice(at + 1, end), parsing)));
+      add(el(MARKS[sign], {}, ...inline(text.slice(at + 1, end), parsing, depth + 1)));
       at = end + 1;
       continue;
     }
@@ -98,23 +98,35 @@ function inline(text, parsing) {
 
 const isWord = (sign) => sign !== undefined && /[\p{L}\p{N}]/u.test(sign);
 
-/** Where the mark that opens here is closed, on the same line; or -1. */
-function closing(text, at) {
-  const mark = text[at];
-  const next = text[at + 1];
-  if (isWord(text[at - 1]) || next === undefined || /\s/.test(next) || next === mark) return -1;
-  const last = Math.min(text.length, at + FURTHEST);
-  for (let n = at + 1; n < last && text[n] !== "\n"; n += 1) {
-    // Marks in code and in controls are none.
-    const opens = text[n] === "`" || text[n] === "<";
-    const whole = opens && /^(?:`[^`\n]+`|<[^<>\n]+>)/.exec(text.slice(n, n + FURTHEST));
-    if (whole) {
-      n += whole[0].length - 1;
-    } else if (text[n] === mark && !/\s/.test(text[n - 1]) && !isWord(text[n + 1])) {
-      return n;
+/** What a sticky pattern finds here. */
+function match(pattern, text, at) {
+  pattern.lastIndex = at;
+  return pattern.exec(text);
+}
+
+/**
+ * Finds where the mark that opens at a place is closed, on the same line; or -1.
+ * What was looked for in vain is not looked for again: hostile text is many
+ * marks that nothing closes.
+ */
+function closer(text) {
+  const inVainUntil = {};
+  return (at) => {
+    const mark = text[at];
+    const next = text[at + 1];
+    if (isWord(text[at - 1]) || next === undefined || /\s/.test(next) || next === mark) return -1;
+    if (at < (inVainUntil[mark] ?? 0)) return -1;
+    let n = at + 1;
+    for (; n < text.length && text[n] !== "\n"; n += 1) {
+      // Marks in code and in controls are none.
+      const opens = text[n] === "`" || text[n] === "<";
+      const whole = opens && match(/`[^`\n]+`|<[^<>\n]+>/y, text, n);
+      if (whole) n += whole[0].length - 1;
+      else if (text[n] === mark && !/\s/.test(text[n - 1]) && !isWord(text[n + 1])) return n;
     }
-  }
-  return -1;
+    inVainUntil[mark] = n;
+    return -1;
+  };
 }
 
 /** Code: nothing but entities and controls. */

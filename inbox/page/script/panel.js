@@ -26,15 +26,22 @@ export class Panel {
   show(title, ...nodes) {
     this.#title.textContent = title;
     const { scrollTop } = this.#body;
+    const focused = this.#places().indexOf(document.activeElement);
     this.#body.replaceChildren(...nodes);
     if (this.isOpen) {
       this.#body.scrollTop = scrollTop;
+      if (focused >= 0) this.#places()[focused]?.focus({ preventScroll: true });
       return this.#body;
     }
     this.#before = document.activeElement?.closest?.("[data-key]")?.dataset.key ?? null;
     this.#aside.hidden = false;
     this.#title.focus();
     return this.#body;
+  }
+
+  /** What can have the focus in it. */
+  #places() {
+    return [...this.#body.querySelectorAll("a, button, [tabindex]")];
   }
 
   hide() {

@@ -1,9 +1,8 @@
 // Rich text: sections, lists, quotes, preformatted text.
 
-import { el } from "./dom.js";
+import { el, list } from "./dom.js";
 import { leaf } from "./leaves.js";
 
-const list = (items) => (Array.isArray(items) ? items : []);
 const leaves = (element) => list(element?.elements).map(leaf);
 
 /** A block of rich text. */

@@ -24,7 +24,8 @@ function tell(change) {
   for (const listener of listeners) listener(change);
 }
 
-const keyOf = (message) => `${message.channel}/${message.ts}`;
+/** What names a message. */
+export const keyOf = (message) => `${message.channel}/${message.ts}`;
 
 function withEnd(fault) {
   if (fault === null) return null;
@@ -69,6 +70,9 @@ export function follow() {
     tell({ kind: "connection" });
   });
 }
+
+/** The message that a reply is below, if it is remembered. */
+export const parentOf = ({ channel, thread_ts: ts }) => (ts ? state.messages.get(keyOf({ channel, ts })) : undefined);
 
 /** The replies below a message. */
 export function repliesTo(message) {
