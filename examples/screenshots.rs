@@ -7,10 +7,12 @@
 
 #[path = "../tests/common/browser.rs"]
 mod browser;
+#[path = "shared/routes.rs"]
+mod routes;
 #[path = "preview/scenes.rs"]
 mod scenes;
-#[allow(dead_code, reason = "the storm asks it more")]
-#[path = "storm/simulation.rs"]
+#[allow(dead_code, reason = "each who plays it asks it for a part")]
+#[path = "shared/simulation.rs"]
 mod simulation;
 #[path = "preview/workers.rs"]
 mod workers;
@@ -25,7 +27,7 @@ use slack_inbox::Inbox;
 use tower_slack_alert::RequestLogLayer;
 use tracing_subscriber::prelude::*;
 
-const README: [&str; 5] = ["failed", "panicked", "hung", "blocked", "recovered"];
+const README: [&str; 6] = ["failed", "panicked", "running", "hung", "blocked", "recovered"];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -60,7 +62,7 @@ async fn for_readme(directory: &Path) -> Done {
         println!("{}: {}", scene.name, scene.about);
         played.push((scene.play)(&inbox).await);
     }
-    let browser = Browser::start(1100, 930).await?;
+    let browser = Browser::start(1100, 1010).await?;
     open(&browser, &inbox, "light", "").await?;
     write(directory, "inbox", browser.client.screenshot().await?)?;
     browser.close().await;

@@ -3,10 +3,12 @@
 
 #[path = "../examples/storm/channel.rs"]
 mod channel;
+#[path = "../examples/shared/routes.rs"]
+mod routes;
 #[path = "../examples/storm/scenes.rs"]
 mod scenes;
-#[allow(dead_code, reason = "the preview asks it more")]
-#[path = "../examples/storm/simulation.rs"]
+#[allow(dead_code, reason = "each who plays it asks it for a part")]
+#[path = "../examples/shared/simulation.rs"]
 mod simulation;
 
 use channel::{Channel, Mode};

@@ -1,9 +1,11 @@
 //! The preview shows one of each message, and Slack would take each of them.
 
+#[path = "../examples/shared/routes.rs"]
+mod routes;
 #[path = "../examples/preview/scenes.rs"]
 mod scenes;
-#[allow(dead_code, reason = "the storm asks it more")]
-#[path = "../examples/storm/simulation.rs"]
+#[allow(dead_code, reason = "each who plays it asks it for a part")]
+#[path = "../examples/shared/simulation.rs"]
 mod simulation;
 #[path = "../examples/preview/workers.rs"]
 mod workers;
@@ -14,10 +16,11 @@ use tower_slack_alert::RequestLogLayer;
 use tracing_subscriber::prelude::*;
 
 /// What each scene is about, and a part of what it has to say.
-const SAID: [(&str, &str); 20] = [
+const SAID: [(&str, &str); 21] = [
     ("hello", "🔔 [production] shop-api · test message"),
     ("failed", "ERROR shop::orders: could not save the order order=1234"),
     ("panicked", "scenes::price_of"),
+    ("running", "🟠 [production] shop-api · still running 30 s · GET /reports/{year}"),
     ("hung", "🟡 [production] shop-api · slow 2 min 7 s · GET /reports/{year} · 200"),
     ("blocked", "by GET /export (2 threads), 38 requests waited"),
     ("cancelled", "⚪ [production] shop-api · cancelled after 20.0 s · PUT /uploads/{id}"),

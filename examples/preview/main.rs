@@ -6,9 +6,11 @@
 //! `--exit` does not wait for Ctrl-C, and `INBOX_PORT` is another port. Hours
 //! pass in seconds here: each service runs on a clock moved by hand.
 
+#[path = "../shared/routes.rs"]
+mod routes;
 mod scenes;
-#[allow(dead_code, reason = "the storm asks it more")]
-#[path = "../storm/simulation.rs"]
+#[allow(dead_code, reason = "each who plays it asks it for a part")]
+#[path = "../shared/simulation.rs"]
 mod simulation;
 mod workers;
 

@@ -21,7 +21,8 @@ use tower_slack_alert::{
     PanicBacktrace, ReportedError, RequestAlert, SlackAlertLayer,
 };
 
-use super::simulation::{HOUR, MINUTE, SECOND, Simulation};
+use super::routes::ROUTES;
+use super::simulation::{HOUR, MINUTE, Pending, SECOND, Simulation};
 use super::workers::Blocker;
 
 /// Something that may happen to a service.
@@ -46,7 +47,8 @@ pub(crate) const SCENES: &[Scene] = scenes! {
     hello "hello" "a test message";
     failed "failed" "a 500 with its reason, its logs and a trace";
     panicked "panicked" "a panic, with its backtrace in the thread";
-    hung "hung" "still running, and slow in the end";
+    running "running" "told while it still runs";
+    hung "hung" "the same to its end: slow";
     blocked "blocked" "two requests that block the async runtime";
     cancelled "cancelled" "a client that gave up";
     body_failed "body-failed" "a body that fails midway";
@@ -119,6 +121,14 @@ async fn panicked(inbox: &Inbox) -> Simulation {
 
 fn price_of(prices: &[u32], item: usize) -> u32 {
     prices[item]
+}
+
+async fn running(inbox: &Inbox) -> (Simulation, Pending) {
+    let simulation = start(inbox, 10 * MINUTE, |config| config).await;
+    simulation.pass(4 * MINUTE).await;
+    let report = simulation.begin_with(0, request("GET", "/reports/2025"));
+    simulation.pass(31 * SECOND).await;
+    (simulation, report)
 }
 
 async fn hung(inbox: &Inbox) -> Simulation {
@@ -366,21 +376,6 @@ async fn stopped(inbox: &Inbox) -> Simulation {
     assert!(report.completed(), "{report}");
     simulation
 }
-
-const ROUTES: [(&str, &str); 12] = [
-    ("POST", "/orders"),
-    ("GET", "/orders/17"),
-    ("GET", "/cart"),
-    ("PUT", "/wishlist/9"),
-    ("GET", "/users/42"),
-    ("POST", "/login"),
-    ("GET", "/search"),
-    ("GET", "/products/9"),
-    ("POST", "/payments"),
-    ("GET", "/invoices/3"),
-    ("DELETE", "/sessions/5"),
-    ("GET", "/stock"),
-];
 
 /// One process that tells a bot's channel, with so much time to play before
 /// its clock shows the present.

@@ -8,8 +8,11 @@
 
 #[allow(dead_code, reason = "the tests ask it more")]
 mod channel;
+#[path = "../shared/routes.rs"]
+mod routes;
 mod scenes;
-#[allow(dead_code, reason = "the preview asks it more")]
+#[allow(dead_code, reason = "each who plays it asks it for a part")]
+#[path = "../shared/simulation.rs"]
 mod simulation;
 
 use std::process::ExitCode;

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::channel::{Channel, Mode};
+use super::routes::ROUTES;
 use super::simulation::{DAY, HOUR, MINUTE, SECOND, Simulation};
 
 /// Something that may happen to a service.
@@ -65,21 +66,6 @@ pub(crate) const SCENES: [Scene; 10] = [
         about: "everything is slow for 5 minutes, and some of it fails",
         play: |mode| Box::pin(async move { slow_storm(mode).await.seen() }),
     },
-];
-
-const ROUTES: [(&str, &str); 12] = [
-    ("POST", "/orders"),
-    ("GET", "/orders/17"),
-    ("GET", "/cart"),
-    ("PUT", "/wishlist"),
-    ("GET", "/users/42"),
-    ("POST", "/login"),
-    ("GET", "/search"),
-    ("GET", "/products/9"),
-    ("POST", "/payments"),
-    ("GET", "/invoices/3"),
-    ("DELETE", "/sessions/5"),
-    ("GET", "/stock"),
 ];
 
 const DOWN: &str = "connection refused (db:5432)";

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use crate::http::{Access, router};
 use crate::inbox::Inbox;
 use crate::store::Store;
+use crate::view::terminal::Terminal;
 use crate::wire::{Cut, WireListener};
 
 /// How an [`Inbox`] is started.
@@ -72,7 +73,8 @@ impl InboxBuilder {
             );
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let store = Arc::new(Store::new(self.print));
+        let terminal = if self.print { Some(Terminal::new()?) } else { None };
+        let store = Arc::new(Store::new(terminal));
         let (stop, stopped) = oneshot::channel::<()>();
         let access = Access { page: self.page, is_loopback };
         let app = router(Arc::clone(&store), access).into_make_service_with_connect_info::<Cut>();

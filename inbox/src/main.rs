@@ -2,6 +2,7 @@
 
 mod options;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use options::{HELP, Options, Serve};
@@ -35,16 +36,18 @@ fn serve(wanted: &Serve) -> Result<(), String> {
     let inbox = inbox.start().map_err(|error| {
         format!("can't listen on {listen}, port {port}: {error}; try another --port")
     })?;
-    let api = inbox.api_url();
-    match page {
-        true => println!("slack-inbox: open {}   (Ctrl-C stops it)\n", inbox.page_url()),
-        false => println!("slack-inbox listens on {}   (Ctrl-C stops it)\n", inbox.address()),
-    }
-    println!("To send here, a webhook:\n");
-    println!("  SLACK_ALERT_WEBHOOK_URL={}\n", inbox.webhook_url());
-    println!("or a bot, which edits its messages:\n");
-    println!("  SLACK_ALERT_BOT_TOKEN=xoxb-local SLACK_ALERT_CHANNEL=alerts \\");
-    println!("  SLACK_ALERT_API_URL={api}\n");
+    let (page, hook, api) = match page {
+        true => (format!("open {}", inbox.page_url()), inbox.webhook_url(), inbox.api_url()),
+        false => (format!("at {}", inbox.address()), inbox.webhook_url(), inbox.api_url()),
+    };
+    // Whoever started it may read no more of it than the first line.
+    let _ = writeln!(
+        std::io::stdout(),
+        "slack-inbox: {page}   (Ctrl-C stops it)\n\nTo send here, a webhook:\n\n  \
+         SLACK_ALERT_WEBHOOK_URL={hook}\n\nor a bot, which edits its messages:\n\n  \
+         SLACK_ALERT_BOT_TOKEN=xoxb-local SLACK_ALERT_CHANNEL=alerts \\\n  \
+         SLACK_ALERT_API_URL={api}\n"
+    );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     runtime.block_on(tokio::signal::ctrl_c()).map_err(|error| error.to_string())

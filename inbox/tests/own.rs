@@ -66,7 +66,7 @@ async fn refused_requests_say_why() {
     assert_eq!(refused[0]["is_fault"], false);
     // Slack names what it finds first; here is the rest of it.
     let one = get(&inbox, &format!("/refused/{}", refused[0]["number"])).await;
-    let errors = one["inspection"]["problems"].as_array().unwrap().iter();
+    let errors = one["problems"].as_array().unwrap().iter();
     let errors: Vec<&str> = errors.filter_map(|problem| problem["error"].as_str()).collect();
     assert_eq!(errors, ["invalid_attachments", "invalid_blocks"]);
     assert!(one["body"].as_str().unwrap().contains("\"header\""), "{one}");
@@ -79,11 +79,8 @@ async fn refused_requests_say_why() {
     said(api("chat.postMessage")).await;
     said(api("conversations.history")).await;
     let one = get(&inbox, "/refused/2").await;
-    assert_eq!(
-        (&one["outcome"], &one["inspection"]["problems"]),
-        (&json!("channel_not_found"), &json!([]))
-    );
-    assert_eq!(get(&inbox, "/refused/3").await["inspection"], Value::Null);
+    assert_eq!((&one["outcome"], &one["problems"]), (&json!("channel_not_found"), &json!([])));
+    assert_eq!(get(&inbox, "/refused/3").await["problems"], Value::Null);
 }
 
 #[tokio::test]

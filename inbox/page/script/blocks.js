@@ -1,6 +1,6 @@
 // Block Kit, block by block.
 
-import { el, link, list } from "./dom.js";
+import { el, link, list, str } from "./dom.js";
 import { withEmoji } from "./emoji.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { richText } from "./rich_text.js";
@@ -26,19 +26,19 @@ function block(block) {
     case "image":
       return image(block);
     case "markdown":
-      return el("div", { class: "block words" }, String(block.text ?? ""));
+      return el("div", { class: "block words" }, str(block.text));
     case "table":
       return table(block);
     case "video":
-      return el("p", { class: "block" }, "▶ ", link(String(block.title_url ?? block.video_url ?? ""), ...textOf(block.title)));
+      return el("p", { class: "block" }, "▶ ", link(str(block.title_url ?? block.video_url), ...textOf(block.title)));
     default:
-      return el("p", { class: "block unknown" }, `[${block?.type}: see the JSON]`);
+      return el("p", { class: "block unknown" }, `[${str(block?.type)}: see the JSON]`);
   }
 }
 
 /** A text object's nodes. */
 export function textOf(text) {
-  const written = String(text?.text ?? "");
+  const written = str(text?.text);
   if (text?.type !== "mrkdwn") return [text?.emoji === false ? written : withEmoji(written)];
   const parses = text.verbatim !== true;
   return mrkdwn(written, { urls: parses, names: parses });
@@ -64,14 +64,14 @@ function control(item) {
     case "button": {
       const label = textOf(item.text);
       if (!item.url) return el("button", { type: "button", class: `button${kind}`, disabled: true, title: "asks your app, which is not here" }, ...label);
-      const button = link(String(item.url), ...label);
+      const button = link(str(item.url), ...label);
       button.classList.add("button", ...kind.trim().split(" ").filter(Boolean));
       return button;
     }
     case "image":
       return picture(item, "small");
     default: {
-      const label = item?.placeholder ? textOf(item.placeholder) : [String(item?.type ?? "?")];
+      const label = item?.placeholder ? textOf(item.placeholder) : [str(item?.type)];
       return el("button", { type: "button", class: "button", disabled: true }, ...label, " ▾");
     }
   }
@@ -79,8 +79,8 @@ function control(item) {
 
 /** Nothing is loaded for a message: a picture is its description and its address. */
 function picture(item, size) {
-  const url = String(item.image_url ?? "");
-  const alt = String(item.alt_text ?? "");
+  const url = str(item.image_url);
+  const alt = str(item.alt_text);
   return el("span", { class: `picture ${size}`, title: `${url} (not loaded here)` }, "🖼 ", link(url, alt || "image"));
 }
 
@@ -91,7 +91,7 @@ function image(block) {
 
 function table(block) {
   const cell = (tag) => (cell) =>
-    el(tag, {}, cell?.type === "rich_text" ? richText(cell) : String(cell?.text ?? ""));
+    el(tag, {}, cell?.type === "rich_text" ? richText(cell) : str(cell?.text));
   const [head, ...rows] = list(block.rows);
   return el(
     "div",

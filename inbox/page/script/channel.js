@@ -74,8 +74,11 @@ export class Channel {
 
   /** Something is older than what the inbox remembers. */
   dropped(messages, refused) {
+    const orphans = messages.some((message) => repliesTo(message).length > 0);
     for (const message of messages) this.#remove(keyOf(message));
     for (const { number } of refused) this.#remove(`refused-${number}`);
+    // Replies to what is gone are in the channel: nothing else leads to them.
+    if (orphans) this.show(this.#shown);
   }
 
   /** What followed it has to say by itself from whom it is, and a day that is empty goes. */

@@ -5,12 +5,16 @@ const time = format({ hour: "numeric", minute: "2-digit" });
 const timeWithSeconds = format({ hour: "numeric", minute: "2-digit", second: "2-digit" });
 const full = format({ dateStyle: "full", timeStyle: "long" });
 const dateFormats = {
-  date_num: format({ year: "numeric", month: "2-digit", day: "2-digit" }),
+  date_slash: format({ year: "numeric", month: "2-digit", day: "2-digit" }),
   date: format({ year: "numeric", month: "long", day: "numeric" }),
   date_short: format({ year: "numeric", month: "short", day: "numeric" }),
   date_long: format({ weekday: "long", year: "numeric", month: "long", day: "numeric" }),
+  date_long_full: format({ weekday: "long", year: "numeric", month: "long", day: "numeric" }),
+  day_divider: format({ weekday: "long", year: "numeric", month: "long", day: "numeric" }),
 };
 
+const two = (number) => String(number).padStart(2, "0");
+const isoDate = (date) => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 
 /** "today", "yesterday", "tomorrow", or nothing. */
@@ -45,6 +49,7 @@ function byToken(date, name) {
   if (name === "time") return time.format(date);
   if (name === "time_secs") return timeWithSeconds.format(date);
   if (name === "ago") return ago(date);
+  if (name === "date_num") return isoDate(date);
   const plain = name.replace(/_pretty$/, "");
   if (!Object.hasOwn(dateFormats, plain)) return null;
   return (plain !== name && nearDay(date)) || dateFormats[plain].format(date);

@@ -35,10 +35,10 @@ export async function messageDetails(message) {
 
 /** The nodes of a refused request's own view. */
 export async function refusedDetails(refused) {
-  const { inspection, ...known } = await ask(`/refused/${refused.number}`);
+  const { problems: found, ...known } = await ask(`/refused/${refused.number}`);
   const why = known.is_fault ? "A fault was played." : "Slack would not take this request.";
-  const judged = inspection
-    ? problems(inspection.problems, known.is_fault ? "The message breaks none." : "The message breaks no other.")
+  const judged = found
+    ? problems(found, known.is_fault ? "The message breaks none." : "The message breaks no other.")
     : el("p", { class: "quiet" }, "Not checked: it was to bring no message.");
   let body = known.body;
   try {

@@ -12,6 +12,9 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
+/** A text, whatever was given; strangers' objects may not even have one. */
+export const str = (value) => (typeof value === "string" || typeof value === "number" ? String(value) : "");
+
 /** A list, whatever was given. */
 export const list = (items) => (Array.isArray(items) ? items : []);
 
@@ -21,7 +24,7 @@ export const byId = (id) => document.getElementById(id);
 /** A link that opens elsewhere and says nothing of us; text if it is no web address. */
 export function link(url, ...children) {
   const label = children.length > 0 ? children : [url];
-  if (!/^(https?:\/\/|mailto:)/i.test(url)) return el("span", { class: "dead-link" }, ...label);
+  if (!/^(https?:\/\/|mailto:)/i.test(url)) return el("span", { class: "dead-link", title: url }, ...label);
   return el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, ...label);
 }
 

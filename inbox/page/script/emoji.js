@@ -14,8 +14,9 @@ export async function loadEmoji() {
 
 /** The character of an emoji, or null. */
 export function emoji(name) {
-  const plain = name.replace(/::skin-tone-\d$/, "");
-  return Object.hasOwn(names, plain) ? names[plain] : null;
+  const [plain, tone] = name.split("::skin-tone-");
+  if (!Object.hasOwn(names, plain)) return null;
+  return /^[2-6]$/.test(tone ?? "") ? names[plain] + String.fromCodePoint(0x1f3f9 + Number(tone)) : names[plain];
 }
 
 /** Text with each :name: that is known as its character. */

@@ -1,7 +1,7 @@
 // What stands within a line: mentions, dates, emoji, links.
 
 import { byTokens, fullTime } from "./clock.js";
-import { el, link } from "./dom.js";
+import { el, link, str } from "./dom.js";
 import { emoji } from "./emoji.js";
 
 /** A mention. It calls nobody here; `calls` says that it would in Slack. */
@@ -21,8 +21,8 @@ export function date(unix, tokens, fallback, url) {
 
 /** An element of rich text. */
 export function leaf(element) {
-  const text = (name) => String(element[name] ?? "");
-  switch (element.type) {
+  const text = (name) => str(element?.[name]);
+  switch (element?.type) {
     case "text":
       return styled(element.style, text("text"));
     case "link":
@@ -40,7 +40,7 @@ export function leaf(element) {
     case "date":
       return styled(
         element.style,
-        date(Number(element.timestamp), text("format"), text("fallback"), element.url),
+        date(Number(text("timestamp")), text("format"), text("fallback"), text("url")),
       );
     case "color":
       return el("span", { class: "color" }, swatch(text("value")), text("value"));

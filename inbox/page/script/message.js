@@ -2,9 +2,9 @@
 
 import { blocks } from "./blocks.js";
 import { dateOf, fullTime, timeOf } from "./clock.js";
-import { el, link, list } from "./dom.js";
-import { emoji } from "./emoji.js";
-import { mrkdwn, decode } from "./mrkdwn.js";
+import { el, link, list, str } from "./dom.js";
+import { emoji, withEmoji } from "./emoji.js";
+import { literal, mrkdwn } from "./mrkdwn.js";
 import { keyOf } from "./state.js";
 
 /** Who it is from: a webhook's name can't be changed, a bot's can. */
@@ -63,7 +63,7 @@ function body(message, edited) {
   const parts = [];
   // With blocks, the text is only for notifications.
   if (own.length > 0) parts.push(el("div", { class: "blocks" }, ...own));
-  else if (payload.markdown_text) parts.push(el("div", { class: "text words" }, String(payload.markdown_text)));
+  else if (payload.markdown_text) parts.push(el("div", { class: "text words" }, str(payload.markdown_text)));
   else if (payload.text) parts.push(el("div", { class: "text words" }, ...topText(payload)));
   if (edited) (parts.at(-1) ?? parts[parts.push(el("div", { class: "text" })) - 1]).append(" ", edited);
   parts.push(...list(payload.attachments).map(attachment));
@@ -72,7 +72,7 @@ function body(message, edited) {
 
 function topText(payload) {
   if (!payload.text) return [];
-  if (payload.mrkdwn === false) return [decode(String(payload.text))];
+  if (payload.mrkdwn === false) return literal(payload.text);
   const named = payload.link_names === true || payload.link_names === 1 || payload.parse === "full";
   return mrkdwn(payload.text, { urls: payload.parse !== "none", names: named });
 }
@@ -80,7 +80,7 @@ function topText(payload) {
 const NAMED_COLORS = { good: "#2eb886", warning: "#daa038", danger: "#a30200" };
 
 function color(value) {
-  const named = NAMED_COLORS[value] ?? String(value ?? "");
+  const named = Object.hasOwn(NAMED_COLORS, str(value)) ? NAMED_COLORS[value] : str(value);
   const hex = named.startsWith("#") ? named : `#${named}`;
   return /^#(?:[0-9a-f]{3}|[0-9a-f]{6})$/i.test(hex) ? hex : null;
 }
@@ -96,26 +96,29 @@ function attachment(given) {
 }
 
 function older(given) {
-  const words = (text, name) => {
-    const marked = list(given.mrkdwn_in).includes(name) || name === "text" || name === "pretext";
-    return marked ? mrkdwn(String(text), { urls: true }) : [decode(String(text))];
-  };
-  const title = given.title ? decode(String(given.title)) : "";
+  const marked = Array.isArray(given.mrkdwn_in) ? given.mrkdwn_in : ["text", "pretext"];
+  const words = (text, name) => (marked.includes(name) ? mrkdwn(str(text), { urls: true }) : plain(text));
+  const plain = (text) => literal(withEmoji(str(text)));
+  const part = (name, tag, title) => (str(given[name]) ? el(tag, { class: title }, ...words(given[name], name)) : null);
+  const title = str(given.title);
   const fields = list(given.fields).map((field) =>
-    el("div", { class: field?.short ? "field short" : "field" }, el("b", {}, decode(String(field?.title ?? ""))), el("div", { class: "words" }, ...words(field?.value ?? "", "fields"))),
+    el("div", { class: field?.short ? "field short" : "field" }, el("b", {}, ...plain(field?.title)), el("div", { class: "words" }, ...words(field?.value, "fields"))),
   );
-  const at = Number(given.ts);
-  const footer = [given.footer ? decode(String(given.footer)) : null, at > 0 ? fullTime(new Date(at * 1000)) : null];
-  return [
-    given.pretext ? el("p", { class: "words" }, ...words(given.pretext, "pretext")) : null,
-    given.author_name ? el("p", { class: "author" }, decode(String(given.author_name))) : null,
-    title ? el("p", { class: "title" }, given.title_link ? link(String(given.title_link), title) : title) : null,
-    given.text ? el("div", { class: "words" }, ...words(given.text, "text")) : null,
+  const at = dateOf(str(given.ts));
+  const isDated = str(given.ts) !== "" && Number.isFinite(at.getTime());
+  const footer = [str(given.footer) ? plain(given.footer) : [], isDated ? [fullTime(at)] : []].filter((each) => each.length > 0);
+  const pictures = ["image_url", "thumb_url"].filter((name) => str(given[name]));
+  const parts = [
+    part("pretext", "p", "words"),
+    str(given.author_name) ? el("p", { class: "author" }, ...plain(given.author_name)) : null,
+    title ? el("p", { class: "title" }, str(given.title_link) ? link(str(given.title_link), ...plain(title)) : plain(title)) : null,
+    part("text", "div", "words"),
     fields.length > 0 ? el("div", { class: "fields" }, ...fields) : null,
-    given.image_url ? el("p", {}, "🖼 ", link(String(given.image_url))) : null,
-    footer.some(Boolean) ? el("p", { class: "context" }, footer.filter(Boolean).join(" · ")) : null,
-    !given.text && !title && !given.pretext && fields.length === 0 && given.fallback ? el("p", { class: "words" }, decode(String(given.fallback))) : null,
+    ...pictures.map((name) => el("p", {}, "🖼 ", link(str(given[name])))),
+    footer.length > 0 ? el("p", { class: "context" }, ...footer.flatMap((each, n) => (n > 0 ? [" · ", ...each] : each))) : null,
   ].filter(Boolean);
+  // Only where there is nothing else.
+  return parts.length === 0 && str(given.fallback) ? [el("p", { class: "words" }, ...plain(given.fallback))] : parts;
 }
 
 function threadButton(message, replies, thread) {

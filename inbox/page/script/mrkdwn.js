@@ -24,7 +24,7 @@ export function mrkdwn(text, { urls = false, names = false } = {}) {
 }
 
 /** Only `&`, `<` and `>` are written as entities. */
-export const decode = (text) =>
+const decode = (text) =>
   text.replace(/&(amp|lt|gt);/g, (_, name) => ({ amp: "&", lt: "<", gt: ">" })[name]);
 
 function lines(text, parsing) {
@@ -75,6 +75,13 @@ function inline(text, parsing, depth = 0) {
     if (code) {
       add(el("code", {}, ...literal(code[1])));
       at += code[0].length;
+      continue;
+    }
+    // An address that is written out has no marks in it, and no end of a sentence.
+    const address = parsing.urls && sign === "h" && match(/https?:\/\/[^\s<>|]*[^\s<>|.,;:!?'")\]}*_~]/y, text, at);
+    if (address) {
+      add(link(decode(address[0])));
+      at += address[0].length;
       continue;
     }
     const control = sign === "<" && match(/<([^<>\n]+)>/y, text, at);
@@ -129,8 +136,8 @@ function closer(text) {
   };
 }
 
-/** Code: nothing but entities and controls. */
-function literal(text) {
+/** Code, and text without marks: nothing but entities and controls. */
+export function literal(text) {
   const nodes = [];
   for (const part of text.split(/(<[^<>\n]+>)/)) {
     if (/^<[^<>\n]+>$/.test(part)) nodes.push(controlled(part.slice(1, -1)));
@@ -144,18 +151,20 @@ function controlled(inside) {
   const bar = inside.indexOf("|");
   const target = bar < 0 ? inside : inside.slice(0, bar);
   const label = bar < 0 ? "" : decode(inside.slice(bar + 1));
-  const named = (sign, name) => sign + (label || name).replace(new RegExp(`^${sign}`), "");
   switch (target[0]) {
     case "#":
-      return pill(named("#", target.slice(1)), false);
+      return pill(`#${(label || target.slice(1)).replace(/^#/, "")}`, false);
+    // Whom it calls, not how somebody labels them.
     case "@":
-      return pill(named("@", target.slice(1)), true);
+      return pill(target, true);
     case "!": {
       const [name, ...rest] = target.slice(1).split("^");
-      if (name === "date") return date(Number(rest[0]), rest[1] ?? "", label, rest[2]);
-      return pill(named("@", name === "subteam" ? rest.join("^") : name), true);
+      if (name === "date") return date(Number(rest[0]), rest[1] ?? "", label, rest[2] && decode(rest[2]));
+      return pill(`@${name === "subteam" ? rest.join("^") : name}`, true);
     }
     default:
+      // Not an address: somebody did not escape a `<`, and should see it.
+      if (!/^[a-z][a-z0-9+.-]*:/i.test(target)) return decode(`<${inside}>`);
       return link(decode(target), label || decode(target).replace(/^mailto:/, ""));
   }
 }
@@ -163,15 +172,12 @@ function controlled(inside) {
 /** Plain words: emoji, and what Slack makes of them by itself. */
 function written(text, parsing) {
   const nodes = [];
-  const pattern = /:([a-z0-9_+'-]+(?:::skin-tone-\d)?):|https?:\/\/[^\s<>|]+|@(?:here|channel|everyone)\b/g;
+  const pattern = /:([a-z0-9_+'-]+(?:::skin-tone-\d)?):|(?<![\p{L}\p{N}_])@(?:here|channel|everyone)\b/gu;
   let from = 0;
   for (const found of text.matchAll(pattern)) {
     const [whole, name] = found;
-    let node = null;
-    if (name !== undefined) node = emoji(name);
-    else if (whole[0] === "@" ? parsing.names : parsing.urls) {
-      node = whole[0] === "@" ? pill(whole, true) : link(decode(whole));
-    }
+    const call = parsing.names ? pill(whole, true) : null;
+    const node = name === undefined ? call : emoji(name);
     if (node === null) continue;
     nodes.push(decode(text.slice(from, found.index)), node);
     from = found.index + whole.length;

@@ -1,6 +1,6 @@
 // Rich text: sections, lists, quotes, preformatted text.
 
-import { el, list } from "./dom.js";
+import { el, list, str } from "./dom.js";
 import { leaf } from "./leaves.js";
 
 const leaves = (element) => list(element?.elements).map(leaf);
@@ -21,14 +21,14 @@ function part(element) {
     case "rich_text_list":
       return items(element);
     default:
-      return el("p", { class: "unknown" }, `[${element?.type}]`);
+      return el("p", { class: "unknown" }, `[${str(element?.type)}]`);
   }
 }
 
 function items(element) {
   const ordered = element.style === "ordered";
-  const start = ordered ? Number(element.offset ?? 0) + 1 : undefined;
-  const indent = Math.min(Math.max(Number(element.indent ?? 0) || 0, 0), 8);
+  const start = ordered ? (Number(str(element.offset)) || 0) + 1 : undefined;
+  const indent = Math.min(Math.max(Number(str(element.indent)) || 0, 0), 8);
   const style = { class: `indent-${indent}${element.border ? " bordered" : ""}`, start };
   const entries = list(element.elements).map((item) => el("li", {}, ...leaves(item)));
   return el(ordered ? "ol" : "ul", style, ...entries);

@@ -28,6 +28,13 @@ pub(crate) async fn keep_other_sites_out(
         let said = "pages of other sites can't use this inbox\n";
         return (StatusCode::FORBIDDEN, said).into_response();
     }
+    // Browsers say so also of what has no origin, such as the address of an
+    // image. To open the page by a link is fine: it shows in no frame.
+    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    if path != "/" && site.is_some_and(|site| site == "cross-site" || site == "same-site") {
+        let said = "pages of other sites can't use this inbox\n";
+        return (StatusCode::FORBIDDEN, said).into_response();
+    }
     next.run(request).await
 }
 

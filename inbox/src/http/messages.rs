@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::slack::timestamp;
 use crate::store::{Refused, Store};
@@ -70,7 +70,7 @@ pub(crate) async fn one_refused(
     match store.one_refused(number) {
         Some(refused) => {
             let mut shown = refused.to_json();
-            shown["inspection"] = inspection::of_refused(&refused);
+            shown["problems"] = json!(refused.problems);
             Json(shown).into_response()
         }
         None => (StatusCode::NOT_FOUND, "there is no such request\n").into_response(),

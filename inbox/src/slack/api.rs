@@ -11,10 +11,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::arguments::{self, is_true, text};
+use super::taken::Taken;
 use super::{edit, history, meet, rules};
 use crate::channel::{is_channel, is_channel_id};
 use crate::refusal::Refusal;
-use crate::store::{Place, Store, Taken};
+use crate::store::{Place, Store};
 use crate::via::Via;
 use crate::wire::Cut;
 

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::view::reading::printable;
+
 /// Characters as Slack may count them: UTF-16 units, the larger plausible
 /// measure.
 pub(crate) fn units(text: &str) -> usize {
@@ -60,7 +62,9 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn fault(&mut self, below: &str, problem: &str) {
-        self.faults.push(format!("[ERROR] {problem} [json-pointer:{}{below}]", self.pointer));
+        let fault = format!("[ERROR] {problem} [json-pointer:{}{below}]", self.pointer);
+        // It may name what strangers wrote.
+        self.faults.push(printable(&fault));
     }
 
     fn required(&mut self, value: &Value, below: &str) {
@@ -195,6 +199,10 @@ impl Check<'_> {
                 "rich_text_list" => {
                     let items = self.items(&element["elements"], &inside, most).to_vec();
                     for (m, item) in items.iter().enumerate() {
+                        if item["type"] != "rich_text_section" {
+                            let problem = "must be a rich_text_section";
+                            self.fault(&format!("{inside}/{m}"), problem);
+                        }
                         self.leaves(&item["elements"], &format!("{inside}/{m}/elements"));
                     }
                 }
@@ -235,8 +243,21 @@ impl Check<'_> {
 
     fn table(&mut self, block: &Value) {
         let rows = self.items(&block["rows"], "/rows", 100);
-        if rows.iter().any(|row| row.as_array().is_none_or(|cells| cells.len() > 20)) {
-            self.fault("/rows", "no more than 20 items allowed");
+        for (n, row) in rows.iter().enumerate() {
+            for (m, cell) in self.items(row, &format!("/rows/{n}"), 20).iter().enumerate() {
+                let below = format!("/rows/{n}/{m}");
+                match cell["type"].as_str() {
+                    Some("raw_text") => self.required(&cell["text"], &format!("{below}/text")),
+                    Some("rich_text") => {
+                        let pointer = format!("{}{below}", self.pointer);
+                        check(cell, &pointer, self.faults);
+                    }
+                    other => {
+                        let problem = format!("unsupported type: {}", other.unwrap_or_default());
+                        self.fault(&below, &problem);
+                    }
+                }
+            }
         }
         let cells = rows.iter().filter_map(Value::as_array).flatten();
         if cells.map(super::rules::text_size).sum::<usize>() > 10_000 {

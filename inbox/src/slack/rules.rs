@@ -21,11 +21,16 @@ pub(crate) const MAX_TOTAL: usize = 13_200;
 /// Not documented; that there is a limit is.
 const MAX_ATTACHMENTS_BYTES: usize = 100_000;
 const MAX_MARKDOWN: usize = 12_000;
+/// For names and addresses beside a message.
+const MAX_NAME: usize = 3_000;
+/// More are not listed.
+const MAX_DETAILS: usize = 50;
 /// Not documented.
 const MAX_METADATA: usize = 16_384;
 
 /// What a message says with: any of these will do.
-const CONTENT: [&str; 9] = [
+const CONTENT: [&str; 10] = [
+    "author_name",
     "text",
     "fallback",
     "title",
@@ -113,7 +118,13 @@ fn cut(text: &mut String) -> bool {
 pub(crate) fn broken(payload: &Map<String, Value>, via: Via, is_update: bool) -> Vec<Refusal> {
     let mut found = Vec::new();
     let is_text = |name: &&str| payload.get(*name).is_none_or(|v| v.is_string() || v.is_null());
-    if !TEXTS.iter().all(is_text) {
+    let is_long = |name: &&str| {
+        let is_named = !["text", "markdown_text"].contains(name);
+        let value = payload.get(*name).and_then(Value::as_str);
+        is_named && value.is_some_and(|value| value.len() > MAX_NAME)
+    };
+    let thread = payload.get("thread_ts").is_none_or(|ts| ts.is_string() || ts.is_number());
+    if !TEXTS.iter().all(is_text) || TEXTS.iter().any(is_long) || !thread {
         found.push(Refusal::of(match via {
             Via::Webhook => "invalid_payload",
             Via::Api => "invalid_arguments",
@@ -146,7 +157,8 @@ pub(crate) fn broken(payload: &Map<String, Value>, via: Via, is_update: bool) ->
     check_blocks(&blocks, "/blocks", MAX_BLOCKS, "invalid_blocks", via, &mut found);
     check_attachments(&attachments, via, &mut found);
     let inside: usize = attachments.iter().map(|attachment| size(&inner_blocks(attachment))).sum();
-    if size(&blocks) + inside > MAX_TOTAL {
+    let skeleton: usize = blocks.iter().map(|block| block.to_string().len()).sum();
+    if size(&blocks) + inside > MAX_TOTAL || skeleton > MAX_ATTACHMENTS_BYTES {
         found.push(Refusal::of("msg_blocks_too_long"));
     }
     check_metadata(payload.get("metadata"), &mut found);
@@ -164,6 +176,7 @@ fn says_something(attachment: &Value) -> bool {
 fn check_attachments(attachments: &[Value], via: Via, found: &mut Vec<Refusal>) {
     if attachments.len() > MAX_ATTACHMENTS {
         found.push(Refusal::of("too_many_attachments"));
+        return;
     }
     if attachments.iter().map(|attachment| attachment.to_string().len()).sum::<usize>()
         > MAX_ATTACHMENTS_BYTES
@@ -203,7 +216,10 @@ fn check_blocks(
 ) {
     let mut faults = Vec::new();
     if blocks.len() > most {
-        faults.push(format!("[ERROR] no more than {most} items allowed [json-pointer:{pointer}]"));
+        // Slack looks no further, and neither should hostile lists make us.
+        let fault = format!("[ERROR] no more than {most} items allowed [json-pointer:{pointer}]");
+        found.push(Refusal::because(error, fault));
+        return;
     }
     let mut ids = Vec::new();
     let mut markdown = 0;
@@ -224,6 +240,7 @@ fn check_blocks(
         }
     }
     if !faults.is_empty() {
+        faults.truncate(MAX_DETAILS);
         found.push(Refusal { error, details: faults });
     }
     if markdown > MAX_MARKDOWN {

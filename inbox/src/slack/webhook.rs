@@ -9,9 +9,10 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
+use super::taken::Taken;
 use super::{arguments, meet, rules};
 use crate::refusal::{Refusal, webhook_status};
-use crate::store::{Place, Store, Taken};
+use crate::store::{Place, Store};
 use crate::via::Via;
 use crate::wire::Cut;
 

@@ -7,7 +7,6 @@ mod place;
 mod refused;
 mod request;
 mod state;
-mod taken;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -20,12 +19,11 @@ pub use message::Message;
 pub(crate) use place::Place;
 pub(crate) use refused::Refused;
 pub use request::{Request, busiest};
-pub(crate) use taken::Taken;
 
 use crate::fault::{Fault, Playing};
 use crate::refusal::Refusal;
 use crate::via::Via;
-use crate::view::terminal::{self, News};
+use crate::view::terminal::{News, Terminal};
 use state::State;
 
 /// Events that a slow page may be behind before it is told everything anew.
@@ -37,16 +35,16 @@ pub(crate) struct Store {
     state: Mutex<State>,
     changed: watch::Sender<()>,
     events: broadcast::Sender<Event>,
-    print: bool,
+    terminal: Option<Terminal>,
 }
 
 impl Store {
-    pub(crate) fn new(print: bool) -> Self {
+    pub(crate) fn new(terminal: Option<Terminal>) -> Self {
         Store {
             state: Mutex::default(),
             changed: watch::Sender::new(()),
             events: broadcast::Sender::new(MAX_EVENTS),
-            print,
+            terminal,
         }
     }
 
@@ -63,6 +61,11 @@ impl Store {
     pub(crate) fn follow(&self) -> (Event, broadcast::Receiver<Event>) {
         // Events are sent under the same lock: none is in between.
         self.with(|state| (Event::snapshot(&state.to_json()), self.events.subscribe()))
+    }
+
+    /// How many follow.
+    pub(crate) fn followers(&self) -> usize {
+        self.events.receiver_count()
     }
 
     /// The id of a channel given by name or id, if it is known.
@@ -143,8 +146,8 @@ impl Store {
     }
 
     fn tell(&self, message: &Message, news: News) {
-        if self.print {
-            terminal::print(message, news);
+        if let Some(terminal) = &self.terminal {
+            terminal.print(message, news);
         }
         self.changed.send_replace(());
     }
@@ -164,8 +167,8 @@ impl Store {
 
     /// Writes down a request that brought no message.
     pub(crate) fn refuse(&self, refused: Refused) {
-        if self.print {
-            terminal::print_refused(&refused);
+        if let Some(terminal) = &self.terminal {
+            terminal.print_refused(&refused);
         }
         self.with(|state| {
             state.write_down(&refused.path, &refused.outcome);

@@ -2,9 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::{Map, Value, json};
-
-use crate::via::Via;
+use serde_json::{Value, json};
 
 /// Of a refused request's body, so many bytes are kept.
 const MAX_BODY: usize = 64 * 1024;
@@ -17,14 +15,13 @@ pub(crate) struct Refused {
     pub(crate) number: u64,
     pub(crate) at: SystemTime,
     pub(crate) path: String,
-    pub(crate) via: Via,
     /// The channel that it was meant for, as far as that can be told.
     pub(crate) channel: Option<String>,
     /// The error it was refused with, or the fault played.
     pub(crate) outcome: String,
     pub(crate) details: Vec<String>,
-    /// The message that it would have brought, and whether as an edit.
-    pub(crate) message: Option<(Map<String, Value>, bool)>,
+    /// Every rule that its message breaks; none if it was to bring no message.
+    pub(crate) problems: Option<Vec<Value>>,
     pub(crate) is_fault: bool,
     pub(crate) body: String,
 }

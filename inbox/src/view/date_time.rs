@@ -22,6 +22,8 @@ pub(crate) fn date_time(unix: u64, format: &str) -> Option<String> {
         ("{date_short}", short.as_str()),
         ("{date_long}", long.as_str()),
         ("{date_num}", short.as_str()),
+        ("{date_slash}", short.as_str()),
+        ("{date_long_full}", long.as_str()),
         ("{date}", short.as_str()),
         ("{day_divider_pretty}", short.as_str()),
         ("{time_secs}", &format!("{seconds} UTC")),

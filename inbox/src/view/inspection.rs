@@ -5,9 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::{mentions, reading};
 use crate::slack::rules::{self, inner_blocks, items};
-use crate::slack::{longest_text, timestamp};
-use crate::store::{Message, Refused};
-use crate::via::Via;
+use crate::slack::{longest_text, problems, timestamp, warning};
+use crate::store::Message;
 
 /// About what a phone's lock screen shows.
 const NOTIFICATION: usize = 180;
@@ -53,6 +52,7 @@ fn phone(payload: &Value) -> String {
 /// Desktops show the blocks' text first, since July 2026.
 fn desktop(payload: &Value) -> String {
     let blocks = payload["blocks"].as_array().into_iter().flatten();
+    let blocks = blocks.filter(|block| block["type"] != "divider");
     let text: Vec<String> = blocks.map(reading::block_text).collect();
     let text = text.join(" ");
     if text.trim().is_empty() { phone(payload) } else { cut(&text) }
@@ -109,34 +109,4 @@ fn together(message: &Message, all: &[Message]) -> usize {
         other.channel == message.channel && at <= end && end - at < 1_000_000
     };
     all.iter().filter(within).count()
-}
-
-fn problems(payload: &Map<String, Value>, via: Via, is_update: bool) -> Vec<Value> {
-    let mut found = Vec::new();
-    for refusal in rules::broken(payload, via, is_update) {
-        let mut details: Vec<Option<String>> = refusal.details.into_iter().map(Some).collect();
-        if details.is_empty() {
-            details.push(None);
-        }
-        for detail in details {
-            found.push(json!({ "level": "error", "error": refusal.error, "detail": detail }));
-        }
-    }
-    found.extend(rules::warnings(payload).into_iter().map(warning));
-    found
-}
-
-fn warning(detail: String) -> Value {
-    json!({ "level": "warning", "error": null, "detail": detail })
-}
-
-/// What is wrong with a request that brought no message, every rule of it; null
-/// if it was to bring none.
-pub(crate) fn of_refused(refused: &Refused) -> Value {
-    match &refused.message {
-        Some((payload, is_update)) => {
-            json!({ "problems": problems(payload, refused.via, *is_update) })
-        }
-        None => Value::Null,
-    }
 }

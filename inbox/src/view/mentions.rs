@@ -50,7 +50,7 @@ fn in_blocks(value: &Value, found: &mut Vec<String>) {
 fn in_mrkdwn(text: &str, parses: bool, found: &mut Vec<String>) {
     for tail in text.split('<').skip(1) {
         let Some((inside, _)) = tail.split_once('>') else { continue };
-        let (target, label) = inside.split_once('|').unwrap_or((inside, ""));
+        let target = inside.split_once('|').map_or(inside, |(target, _)| target);
         let who = match target.split_at_checked(1) {
             Some(("@", who)) => who,
             Some(("!", who)) => match who.split_once('^') {
@@ -60,14 +60,18 @@ fn in_mrkdwn(text: &str, parses: bool, found: &mut Vec<String>) {
             },
             _ => continue,
         };
-        let label = label.trim_start_matches('@');
-        found.push(format!("@{}", if label.is_empty() { who } else { label }));
+        found.push(format!("@{who}"));
     }
     if parses {
         for name in ["here", "channel", "everyone"] {
-            let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
             let name = format!("@{name}");
-            if text.split(&name).skip(1).any(ends) {
+            let is_word = |c: char| c.is_alphanumeric() || c == '_';
+            let stands_alone = |(at, _): (usize, &str)| {
+                let (before, after) = text.split_at(at);
+                let after = after.get(name.len()..).unwrap_or_default();
+                !before.ends_with(is_word) && !after.starts_with(is_word)
+            };
+            if text.match_indices(&name).any(stands_alone) {
                 found.push(name);
             }
         }
@@ -93,7 +97,7 @@ mod tests {
         assert_eq!(mentions(&json!({ "text": "&lt;!here&gt; @here <!date^1^{time}|x>" })), [""; 0]);
         assert_eq!(mentions(&section("say @channel", false)), ["@channel"]);
         assert_eq!(mentions(&section("say @channel", true)), [""; 0]);
-        assert_eq!(mentions(&section("say @hereafter", false)), [""; 0]);
+        assert_eq!(mentions(&section("say @hereafter, ops@here.example", false)), [""; 0]);
         assert_eq!(mentions(&json!({ "text": "@here", "parse": "full" })), ["@here"]);
         let rich = json!({ "attachments": [{ "blocks": [{ "type": "rich_text", "elements": [
             { "type": "rich_text_section", "elements": [

@@ -32,8 +32,12 @@ pub(crate) fn block_text(block: &Value) -> String {
     };
     match block["type"].as_str().unwrap_or_default() {
         "divider" => "────".to_owned(),
-        "section" if block["text"].is_null() => joined(&block["fields"], "   "),
-        "section" | "header" => of(&block["text"]),
+        "section" => {
+            let (text, fields) = (of(&block["text"]), joined(&block["fields"], "   "));
+            let parts = [text, fields].into_iter().filter(|part| !part.is_empty());
+            parts.collect::<Vec<_>>().join("\n")
+        }
+        "header" => of(&block["text"]),
         "context" => joined(&block["elements"], " "),
         "actions" => {
             let buttons = block["elements"].as_array().into_iter().flatten();
@@ -99,7 +103,8 @@ pub(crate) fn plain(mrkdwn: &str) -> String {
         let (target, label) = inside.split_once('|').unwrap_or((inside, ""));
         let shown = match target.strip_prefix('!') {
             Some(special) => special_mention(special, label),
-            None if label.is_empty() => target.to_owned(),
+            // Whom it calls, not how somebody labels them.
+            None if label.is_empty() || target.starts_with('@') => target.to_owned(),
             None => label.to_owned(),
         };
         out.push_str(&shown);
@@ -122,15 +127,18 @@ fn special_mention(special: &str, label: &str) -> String {
             let shown = unix.and_then(|unix| date_time(unix, format));
             shown.unwrap_or_else(|| label.to_owned())
         }
-        _ if !label.is_empty() => label.to_owned(),
         "subteam" => format!("@{rest}"),
         everybody => format!("@{everybody}"),
     }
 }
 
-/// Text that can't steer the terminal.
+/// Text that can't steer the terminal, nor turn the words around it.
 pub(crate) fn printable(text: &str) -> String {
-    let show = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
+    let steers = |c: char| {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        turns || c.is_control() && c != '\n'
+    };
+    let show = |c: char| if steers(c) { '\u{fffd}' } else { c };
     text.chars().map(show).collect()
 }
 
@@ -147,7 +155,7 @@ mod tests {
             plain("<!here> <@U1> <https://a.example|docs> <#C1|general>"),
             "@here @U1 docs general"
         );
-        assert_eq!(plain("<!subteam^S1> <!subteam^S2|@ops>"), "@S1 @ops");
+        assert_eq!(plain("<!subteam^S1> <!channel|nobody> <@U1|ann>"), "@S1 @channel @U1");
         assert_eq!(plain("since <!date^1795349040^{time}|long ago>"), "since 12:04 UTC");
         assert_eq!(plain("<!date^soon^{time}|then>"), "then");
         assert_eq!(plain("a\u{1b}[31mb < c"), "a\u{fffd}[31mb < c");

@@ -1,6 +1,7 @@
 //! Shows a message in a terminal as a person would read it in Slack.
 
 use std::io::{IsTerminal, Write};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::reading::printable;
 use crate::store::{Message, Refused};
@@ -13,21 +14,40 @@ pub(crate) enum News {
     Replied,
 }
 
-/// Prints a message to the terminal.
-pub(crate) fn print(message: &Message, news: News) {
-    let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    say(&show(message, news, colours));
-}
+/// A terminal that nobody reads gets no more than so much.
+const MAX_WAITING: usize = 1_000;
 
-/// Prints what brought no message.
-pub(crate) fn print_refused(refused: &Refused) {
-    let details = refused.details.join(" ");
-    say(&printable(&format!("✗ {}: {} {details}", refused.path, refused.outcome)));
-}
+/// Prints on a thread of its own: a terminal that is stopped must not stop the
+/// inbox.
+#[derive(Debug)]
+pub(crate) struct Terminal(SyncSender<String>);
 
-/// To standard output, if anybody still reads it.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+impl Terminal {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        let (sender, lines) = sync_channel::<String>(MAX_WAITING);
+        std::thread::Builder::new().name("slack-inbox-print".to_owned()).spawn(move || {
+            for line in lines {
+                if writeln!(std::io::stdout(), "{line}").is_err() {
+                    // Nobody reads it any more.
+                    return;
+                }
+            }
+        })?;
+        Ok(Terminal(sender))
+    }
+
+    /// Prints a message.
+    pub(crate) fn print(&self, message: &Message, news: News) {
+        let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let _ = self.0.try_send(show(message, news, colours));
+    }
+
+    /// Prints what brought no message.
+    pub(crate) fn print_refused(&self, refused: &Refused) {
+        let details = refused.details.join(" ");
+        let line = format!("✗ {}: {} {details}", refused.path, refused.outcome);
+        let _ = self.0.try_send(printable(&line).replace('\n', " ").trim_end().to_owned());
+    }
 }
 
 fn show(message: &Message, news: News, colours: bool) -> String {

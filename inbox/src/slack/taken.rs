@@ -4,10 +4,14 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use super::{Refused, Store};
+use super::problems;
 use crate::fault::Fault;
 use crate::refusal::Refusal;
+use crate::store::{Refused, Store};
 use crate::via::Via;
+
+/// Of its path, so many characters are kept.
+const MAX_PATH: usize = 200;
 
 /// A request as it is remembered if it brings no message.
 pub(crate) struct Taken<'a> {
@@ -51,12 +55,13 @@ impl<'a> Taken<'a> {
         store.refuse(Refused {
             number: 0,
             at: SystemTime::now(),
-            path: self.path.chars().take(200).collect(),
-            via: self.via,
+            path: self.path.chars().take(MAX_PATH).collect(),
             channel: self.channel,
             outcome,
             details,
-            message: self.message,
+            problems: self
+                .message
+                .map(|(message, is_update)| problems(&message, self.via, is_update)),
             is_fault,
             body: Refused::body_of(self.body),
         });
