@@ -154,12 +154,12 @@ async fn a_thread_opens_and_follows_and_closes_by_keyboard() {
     keys(Key::Up.to_string()).await;
     keys("t".to_owned()).await;
     browser
-        .wait_for("return document.getElementById('panel-title').textContent === 'Thread'")
+        .wait_for("return !document.getElementById('panel').hidden && document.getElementById('panel-title').textContent === 'Thread'")
         .await;
     keys(Key::Escape.to_string()).await;
     keys(Key::Enter.to_string()).await;
     browser
-        .wait_for("return document.getElementById('panel-title').textContent === 'Message'")
+        .wait_for("return !document.getElementById('panel').hidden && document.getElementById('panel-title').textContent === 'Message'")
         .await;
     browser.close().await;
 }
@@ -343,6 +343,11 @@ async fn no_overflow(browser: &Browser) {
     let wide = browser.run(wide).await;
     assert!(wide[0].as_i64().unwrap() <= 0, "{wide}");
     assert_eq!(wide[1], json!([]));
+    // Nor is anything cut off at the side.
+    let cut = "return [...document.querySelectorAll('#timeline article, #timeline article *')] \
+               .filter((e) => !e.matches('time, .replied, .replied *, .author, .table, .table *') && e.clientWidth > 0 \
+                 && e.scrollWidth > e.clientWidth + 1).map((e) => e.outerHTML.slice(0, 90))";
+    assert_eq!(browser.run(cut).await, json!([]));
     let above = "const all = [...document.querySelectorAll('#timeline article')].map((a) => a.getBoundingClientRect()); \
                  return all.slice(1).filter((r, n) => r.top < all[n].bottom - 1).length";
     assert_eq!(browser.run(above).await, 0);
