@@ -45,7 +45,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let mut inbox = None;
     if !config.has_destination() {
         let local = start_inbox()?;
-        config = config.also(Destination::webhook(local.webhook_url()));
+        // A bot, which edits its messages and replies in threads.
+        let bot = Destination::bot("xoxb-local", "alerts").api_url(local.api_url());
+        config = config.also(bot);
         inbox = Some(local);
     }
     // The inbox prints messages in full; their one-line record would say it twice.
