@@ -14,6 +14,8 @@ mod scenes;
 #[allow(dead_code, reason = "each who plays it asks it for a part")]
 #[path = "shared/simulation.rs"]
 mod simulation;
+#[path = "preview/stage.rs"]
+mod stage;
 #[path = "preview/workers.rs"]
 mod workers;
 
@@ -24,21 +26,12 @@ use browser::Browser;
 use fantoccini::Locator;
 use scenes::{SCENES, Scene};
 use slack_inbox::Inbox;
-use tower_slack_alert::RequestLogLayer;
-use tracing_subscriber::prelude::*;
 
 const README: [&str; 6] = ["failed", "panicked", "running", "hung", "blocked", "recovered"];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    tracing_subscriber::registry()
-        .with(RequestLogLayer::new().with_filter(RequestLogLayer::filter()))
-        .init();
-    std::panic::set_hook(Box::new(|panic| {
-        if !panic.location().is_some_and(|place| place.file().ends_with("scenes.rs")) {
-            eprintln!("{panic}");
-        }
-    }));
+    stage::set();
     let done = match std::env::args().nth(1) {
         None => for_readme(Path::new("docs")).await,
         Some(directory) => each(Path::new(&directory)).await,

@@ -7,13 +7,13 @@ mod scenes;
 #[allow(dead_code, reason = "each who plays it asks it for a part")]
 #[path = "../examples/shared/simulation.rs"]
 mod simulation;
+#[path = "../examples/preview/stage.rs"]
+mod stage;
 #[path = "../examples/preview/workers.rs"]
 mod workers;
 
 use scenes::SCENES;
 use slack_inbox::Inbox;
-use tower_slack_alert::RequestLogLayer;
-use tracing_subscriber::prelude::*;
 
 /// What each scene is about, and a part of what it has to say.
 const SAID: [(&str, &str); 21] = [
@@ -42,9 +42,7 @@ const SAID: [(&str, &str); 21] = [
 
 #[tokio::test]
 async fn one_of_each() {
-    tracing_subscriber::registry()
-        .with(RequestLogLayer::new().with_filter(RequestLogLayer::filter()))
-        .init();
+    stage::set();
     let names: Vec<&str> = SCENES.iter().map(|scene| scene.name).collect();
     assert_eq!(names, SAID.map(|(name, _)| name));
     for (scene, (name, said)) in SCENES.iter().zip(SAID) {

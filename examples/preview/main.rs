@@ -12,14 +12,13 @@ mod scenes;
 #[allow(dead_code, reason = "each who plays it asks it for a part")]
 #[path = "../shared/simulation.rs"]
 mod simulation;
+mod stage;
 mod workers;
 
 use std::process::ExitCode;
 
 use scenes::SCENES;
 use slack_inbox::Inbox;
-use tower_slack_alert::RequestLogLayer;
-use tracing_subscriber::prelude::*;
 
 const INBOX_PORT: u16 = 3001;
 
@@ -44,15 +43,7 @@ async fn run() -> Result<(), String> {
     if let Some(unknown) = wanted.iter().find(|name| !known.contains(&name.as_str())) {
         return Err(format!("there is no message {unknown:?}; there are: {}", known.join(", ")));
     }
-    tracing_subscriber::registry()
-        .with(RequestLogLayer::new().with_filter(RequestLogLayer::filter()))
-        .init();
-    // The panics here are played: nobody needs to read them in the terminal.
-    std::panic::set_hook(Box::new(|panic| {
-        if !panic.location().is_some_and(|place| place.file().ends_with("scenes.rs")) {
-            eprintln!("{panic}");
-        }
-    }));
+    stage::set();
 
     let inbox = start_inbox()?;
     println!("the page: {}", inbox.page_url());

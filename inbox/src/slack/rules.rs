@@ -123,8 +123,11 @@ pub(crate) fn broken(payload: &Map<String, Value>, via: Via, is_update: bool) ->
         let value = payload.get(*name).and_then(Value::as_str);
         is_named && value.is_some_and(|value| value.len() > MAX_NAME)
     };
-    let thread = payload.get("thread_ts").is_none_or(|ts| ts.is_string() || ts.is_number());
-    if !TEXTS.iter().all(is_text) || TEXTS.iter().any(is_long) || !thread {
+    let is_ts = |ts: &Value| ts.is_string() || ts.is_number() || ts.is_null();
+    if !TEXTS.iter().all(is_text)
+        || TEXTS.iter().any(is_long)
+        || !payload.get("thread_ts").is_none_or(is_ts)
+    {
         found.push(Refusal::of(match via {
             Via::Webhook => "invalid_payload",
             Via::Api => "invalid_arguments",

@@ -166,13 +166,13 @@ impl Store {
     }
 
     /// Writes down a request that brought no message.
-    pub(crate) fn refuse(&self, refused: Refused) {
+    pub(crate) fn refuse(&self, mut refused: Refused) {
         if let Some(terminal) = &self.terminal {
             terminal.print_refused(&refused);
         }
         self.with(|state| {
             state.write_down(&refused.path, &refused.outcome);
-            let refused = state.refuse(refused);
+            state.refuse(&mut refused);
             self.send(|| Event::refused(&refused.to_json()));
         });
         self.changed.send_replace(());

@@ -51,11 +51,11 @@ impl State {
         self.memory = self.memory.saturating_sub(before).saturating_add(now);
     }
 
-    pub(crate) fn refuse(&mut self, mut refused: Refused) -> &Refused {
+    /// Numbers it and keeps it.
+    pub(crate) fn refuse(&mut self, refused: &mut Refused) {
         self.refusals += 1;
         refused.number = self.refusals;
-        push(&mut self.refused, MAX_REFUSED, refused);
-        &self.refused[self.refused.len() - 1]
+        push(&mut self.refused, MAX_REFUSED, refused.clone());
     }
 
     pub(crate) fn write_down(&mut self, path: &str, outcome: &str) {
