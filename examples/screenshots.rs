@@ -55,7 +55,7 @@ async fn for_readme(directory: &Path) -> Done {
         println!("{}: {}", scene.name, scene.about);
         played.push((scene.play)(&inbox).await);
     }
-    let browser = Browser::start(1100, 1010).await?;
+    let browser = Browser::start(1180, 1000).await?;
     open(&browser, &inbox, "light", "").await?;
     write(directory, "inbox", browser.client.screenshot().await?)?;
     browser.close().await;

@@ -695,3 +695,43 @@ async fn the_page_finds_the_inbox_again() {
         .await;
     browser.close().await;
 }
+
+#[tokio::test]
+#[ignore = "needs Chromium and ChromeDriver"]
+async fn pages_that_are_left_keep_no_connection_and_other_channels_are_marked() {
+    let inbox = Inbox::start().await.unwrap();
+    hook(&inbox, &json!({ "text": "here" }));
+    let browser = open(&inbox).await;
+    // A browser opens six connections to a server, and keeps pages that are left.
+    let loads = async {
+        for _ in 0..8 {
+            browser.client.goto("about:blank").await.unwrap();
+            browser.client.goto(&inbox.page_url()).await.unwrap();
+            browser
+                .wait_for("return document.querySelectorAll('#timeline article').length === 1")
+                .await;
+        }
+    };
+    // Otherwise it waits until the browser gives one of them up, a minute long.
+    tokio::time::timeout(Duration::from_secs(30), loads).await.expect("a connection for each");
+    browser.client.back().await.unwrap();
+    browser.client.back().await.unwrap();
+    browser.wait_for("return document.getElementById('connection')?.textContent === 'live'").await;
+    call(&inbox, "chat.postMessage", &json!({ "channel": "alerts", "text": "there" }));
+    browser
+        .wait_for(
+            "return document.querySelector('#channels a[href=\"#/C0ALERTS\"].unread') !== null",
+        )
+        .await;
+    hook(&inbox, &json!({ "text": "here again" }));
+    browser.wait_for("return document.querySelectorAll('#timeline article').length === 2").await;
+    click(&browser, "#channels .unread").await;
+    browser
+        .wait_for("return document.querySelector('#timeline .text').textContent === 'there'")
+        .await;
+    assert_eq!(
+        browser.run("return document.querySelectorAll('#channels .unread').length").await,
+        0
+    );
+    browser.close().await;
+}

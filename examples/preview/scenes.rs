@@ -150,6 +150,8 @@ async fn blocked(inbox: &Inbox) -> SlackAlertLayer {
         .environment("production")
         .release("1.8.2")
         .instance("pod-7")
+        // It is to be seen as it is now for as long as the preview runs.
+        .close_after(24 * HOUR)
         .route_fn(template);
     let layer = SlackAlertLayer::new(config.build().unwrap());
     let mut waiting: Vec<_> = (0..38)

@@ -48,6 +48,8 @@ async fn messages_by_channel_and_since_when() {
     let one = format!("/messages/C0WEBHOOK/{}", all[1]["ts"].as_str().unwrap());
     let one = get(&inbox, &one).await;
     assert_eq!(one["inspection"]["phone"], "two @here");
+    let by_name = format!("/messages/webhook/{}", one["ts"].as_str().unwrap());
+    assert_eq!(get(&inbox, &by_name).await["text"], "two @here");
     assert_eq!(one["inspection"]["calls"], json!(["@here"]));
     assert_eq!(one["inspection"]["problems"], json!([]));
     assert_eq!(said(client().get(url(&inbox, "/messages/C1/1.0"))).await.0, 404);

@@ -14,6 +14,8 @@ export class Channel {
   #timeline = byId("timeline");
   #newer = byId("newer");
   #unseen = 0;
+  /** What the last row shows. */
+  #last = null;
 
   constructor(open) {
     this.#open = open;
@@ -40,11 +42,8 @@ export class Channel {
     this.#timeline.setAttribute("aria-busy", "true");
     const rows = [...this.#entries()];
     this.#timeline.replaceChildren();
-    let before = null;
-    for (const entry of rows) {
-      this.#append(entry, before);
-      before = entry;
-    }
+    this.#last = null;
+    for (const entry of rows) this.#append(entry);
     this.#showEmpty(rows.length === 0);
     foldLong(this.#timeline);
     if (wasAtEnd) this.#toEnd();
@@ -104,16 +103,17 @@ export class Channel {
   #add(entry) {
     const atEnd = this.#isAtEnd();
     this.#showEmpty(false);
-    const entries = [...this.#entries()];
-    this.#append(entry, entries.at(-2) ?? null);
-    foldLong(this.#timeline);
+    this.#append(entry);
+    foldLong(this.#timeline.lastElementChild);
     if (atEnd) this.#toEnd();
     else this.#unseen += 1;
     this.#newer.hidden = this.#unseen === 0;
     this.#newer.textContent = `↓ ${this.#unseen} new`;
   }
 
-  #append(entry, before) {
+  #append(entry) {
+    const before = this.#last;
+    this.#last = entry;
     const day = dayOf(dateOf(entry.at));
     if (!before || dayOf(dateOf(before.at)) !== day) {
       this.#timeline.append(el("h2", { class: "day" }, day));
@@ -216,16 +216,17 @@ function welcome() {
 }
 
 /** The tabs of all channels. */
-export function showChannels(current) {
+export function showChannels(current, unread) {
   const nav = byId("channels");
   const all = [...channels()];
   // Whoever has the focus there keeps it.
-  const shown = JSON.stringify([current, all]);
+  const shown = JSON.stringify([current, all, [...unread]]);
   if (nav.dataset.shown === shown) return;
   nav.dataset.shown = shown;
   nav.replaceChildren(
     ...all.map(([id, name]) =>
-      el("a", { href: `#/${id}`, "aria-current": id === current ? "page" : undefined }, el("bdi", {}, `# ${name}`)),
+      el("a", { href: `#/${id}`, "aria-current": id === current ? "page" : undefined, class: unread.has(id) ? "unread" : undefined }, el("bdi", {}, `# ${name}`), unread.has(id) ? el("span", { class: "dot", title: "new messages" }, " ●") : null),
     ),
   );
+  nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }

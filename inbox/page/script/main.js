@@ -39,7 +39,7 @@ function place() {
 function showAll() {
   const { id } = place();
   channel.show(id);
-  showChannels(id);
+  showTabs(id);
   showPanel();
 }
 
@@ -88,6 +88,13 @@ function showConnection() {
 }
 
 let unread = 0;
+/** Channels with messages that nobody has looked at. */
+const unreadChannels = new Set();
+
+function showTabs(id) {
+  unreadChannels.delete(id);
+  showChannels(id, unreadChannels);
+}
 
 function showTitle() {
   const { id } = place();
@@ -108,10 +115,11 @@ onChange((change) => {
       showBanner();
       break;
     case "message": {
+      if (change.isNew && change.message.channel !== channel.id) unreadChannels.add(change.message.channel);
       if (!channels().has(channel.id) || place().id !== channel.id) showAll();
       else channel.message(change.message, change.isNew);
       channel.dropped(change.dropped, []);
-      showChannels(channel.id);
+      showTabs(channel.id);
       if (isInPanel(change.message)) showPanel();
       if (change.isNew && document.hidden) unread += 1;
       break;
@@ -120,7 +128,7 @@ onChange((change) => {
       if (place().id !== channel.id) showAll();
       else channel.refused(change.refused);
       channel.dropped([], change.dropped);
-      showChannels(channel.id);
+      showTabs(channel.id);
       break;
     case "fault":
       showBanner();
@@ -149,8 +157,7 @@ document.addEventListener("keydown", (event) => {
   if (elsewhere || event.altKey || event.ctrlKey || event.metaKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
   if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     const all = [...document.querySelectorAll("#timeline [data-key]")];
-    const at = focused ? all.indexOf(focused) : event.key === "ArrowUp" ? all.length : -1;
-    const next = all[at + (event.key === "ArrowDown" ? 1 : -1)];
+    const next = focused ? all[all.indexOf(focused) + (event.key === "ArrowDown" ? 1 : -1)] : all.at(-1);
     if (next) {
       next.focus();
       event.preventDefault();

@@ -30,7 +30,7 @@ export function renderMessage(message, { replies = [], parent = null, details, t
   return el(
     "article",
     { class: follows ? "message follows" : "message", tabindex: "0", "data-key": keyOf(message) },
-    avatar(message),
+    follows ? el("time", { class: "aside" }, timeOf(at)) : avatar(message),
     el(
       "div",
       { class: "content" },

@@ -69,7 +69,14 @@ export function follow() {
     state.known = true;
     tell({ kind: "connection" });
   });
+  // A page that is left may be kept: its connection would be missing elsewhere,
+  // since a browser opens six to a server.
+  window.addEventListener("pagehide", () => events.close(), { once: true });
 }
+
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) follow();
+});
 
 /** The message that a reply is below, if it is remembered. */
 export const parentOf = ({ channel, thread_ts: ts }) => (ts ? state.messages.get(keyOf({ channel, ts })) : undefined);

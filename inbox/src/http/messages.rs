@@ -47,6 +47,7 @@ pub(crate) async fn one(
     State(store): State<Arc<Store>>,
     Path((channel, ts)): Path<(String, String)>,
 ) -> Response {
+    let channel = store.channel(&channel).unwrap_or_default();
     match store.message(&channel, &ts) {
         Some(message) => {
             let mut shown = message.to_json();

@@ -7,6 +7,7 @@ use super::{mentions, reading};
 use crate::slack::rules::{self, inner_blocks, items};
 use crate::slack::{longest_text, problems, timestamp, warning};
 use crate::store::Message;
+use crate::via::Via;
 
 /// About what a phone's lock screen shows.
 const NOTIFICATION: usize = 180;
@@ -69,7 +70,11 @@ fn sizes(message: &Message, payload: &Map<String, Value>, all: &[Message]) -> Ve
     let total = rules::size(&blocks) + inside.iter().map(|list| rules::size(list)).sum::<usize>();
     let longest = every_block().map(longest_text).max().unwrap_or(0);
     let limit = rules::MAX_UPDATE_BYTES;
-    let mut rows = vec![row("text", text.len(), limit, "bytes", "chat.update refuses more")];
+    let note = match message.via {
+        Via::Webhook => "Slack's advice; 40,000 characters are kept",
+        Via::Api => "chat.update refuses more",
+    };
+    let mut rows = vec![row("text", text.len(), limit, "bytes", note)];
     if !blocks.is_empty() {
         rows.push(row("blocks", blocks.len(), rules::MAX_BLOCKS, "blocks", ""));
     }

@@ -136,7 +136,8 @@ fn progress(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     } else if view.hanging().is_none() || view.counts().total() > 1 {
         headline = numbers(view, op, headline.dot());
     }
-    let mut message = SlackMessage::new(headline).color(color(kind)).paragraph(span(view));
+    // Why, before when: that is what is looked for.
+    let mut message = SlackMessage::new(headline).color(color(kind));
     if let Some(sample) = why::latest(view) {
         let mut latest = causes(sample, 0);
         if !latest.is_empty() {
@@ -150,7 +151,7 @@ fn progress(view: &IncidentView, op: Op<'_>) -> SlackMessage {
             .paragraph(why::spent(view, sample))
             .paragraph(context(view, sample));
     }
-    message.paragraph(why::around(view)).paragraph(beside(view))
+    message.paragraph(why::around(view)).paragraph(span(view)).paragraph(beside(view))
 }
 
 /// Why it is told now, if that is not plain.
