@@ -59,7 +59,9 @@ async fn five_alerts(inbox: &Inbox, environment: &[(&str, &str)]) {
     assert!(order[4].starts_with("ERROR server: could not save the order order=1   "), "{order:?}");
     let slow = told("GET /slow/{millis} · 200").await;
     assert!(slow[0].starts_with("🟡 server · slow 1."), "{slow:?}");
-    assert!(slow[1].starts_with("waiting 1.2 s, computing 0.0 s in "), "{slow:?}");
+    // How much longer than asked it sleeps is the machine's business.
+    assert!(slow[1].starts_with("waiting 1."), "{slow:?}");
+    assert!(slow[1].contains(" s, computing 0.") && slow[1].contains(" s in "), "{slow:?}");
     assert!(slow[2].contains("/slow/1200 · "), "{slow:?}");
     let texts: Vec<String> = alerts(inbox).iter().map(Message::text).collect();
     assert_eq!(texts.len(), 5, "{texts:#?}");
