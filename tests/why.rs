@@ -47,9 +47,12 @@ async fn a_hung_request_is_told_and_its_message_becomes_its_end() {
     let running = told(&inbox, "still running 1 s · GET /slow/{millis}").await;
     assert!(!asked.is_finished());
     assert!(asked.join().unwrap().contains("took 2500 ms"));
-    let ended = told(&inbox, "slow 2.5 s · GET /slow/{millis} · 200").await;
+    let ended = told(&inbox, "GET /slow/{millis} · 200").await;
     assert_eq!(ended.ts(), running.ts());
-    assert!(ended.lines()[1].starts_with("waiting 2.5 s, computing 0.0 s in "));
+    // On a busy machine it sleeps longer than asked.
+    let (text, why) = (ended.text(), &ended.lines()[1]);
+    assert!(text.contains("slow 2.") || text.contains("slow 3."), "{text}");
+    assert!(why.starts_with("waiting 2.") || why.starts_with("waiting 3."), "{why}");
     server.stop();
 }
 

@@ -88,6 +88,9 @@ impl Drop for Browser {
     fn drop(&mut self) {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
+        // A test that failed has not closed it, and its driver can't any more.
+        let profile = format!("user-data-dir={}", self.profile.display());
+        let _ = Command::new("pkill").args(["-KILL", "-f", "--", &profile]).status();
         let _ = std::fs::remove_dir_all(&self.profile);
     }
 }
