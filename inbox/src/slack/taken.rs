@@ -7,11 +7,8 @@ use serde_json::{Map, Value};
 use super::problems;
 use crate::fault::Fault;
 use crate::refusal::Refusal;
-use crate::store::{Refused, Store};
+use crate::store::{Refused, Request, Store};
 use crate::via::Via;
-
-/// Of its path, so many characters are kept.
-const MAX_PATH: usize = 200;
 
 /// A request as it is remembered if it brings no message.
 pub(crate) struct Taken<'a> {
@@ -55,7 +52,7 @@ impl<'a> Taken<'a> {
         store.refuse(Refused {
             number: 0,
             at: SystemTime::now(),
-            path: self.path.chars().take(MAX_PATH).collect(),
+            path: Request::path_of(self.path),
             channel: self.channel,
             outcome,
             details,

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// Of a request's path, so many characters are kept.
+const MAX_PATH: usize = 200;
+
 /// A request that the inbox took, whatever became of it.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -11,6 +14,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// What of a path is kept.
+    pub(crate) fn path_of(path: &str) -> String {
+        path.chars().take(MAX_PATH).collect()
+    }
+
     /// When it was complete.
     #[must_use]
     pub fn at(&self) -> Instant {

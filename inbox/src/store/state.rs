@@ -16,8 +16,6 @@ const MAX_MESSAGES: usize = 1_000;
 const MAX_MEMORY: usize = 64 * 1024 * 1024;
 const MAX_REQUESTS: usize = 100_000;
 const MAX_REFUSED: usize = 200;
-/// Of a request's path, so many characters are kept.
-const MAX_PATH: usize = 200;
 /// Messages that were forgotten and may still be replied to.
 const MAX_GONE: usize = 10_000;
 
@@ -59,7 +57,7 @@ impl State {
     }
 
     pub(crate) fn write_down(&mut self, path: &str, outcome: &str) {
-        let path = path.chars().take(MAX_PATH).collect();
+        let path = Request::path_of(path);
         let outcome = outcome.to_owned();
         push(&mut self.requests, MAX_REQUESTS, Request { at: Instant::now(), path, outcome });
     }
