@@ -544,9 +544,10 @@ async fn grpc_web_is_judged_by_its_http_status() {
 async fn a_grpc_requests_path_is_its_route() {
     let watch = Watch::new();
     let mut request = get("/shop.v1.Orders/Create2");
+    *request.method_mut() = Method::POST;
     request.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
     answer(&watch, request, 500).await;
-    assert_eq!(watch.only().await.key().to_string(), "failed 500 GET /shop.v1.Orders/Create2");
+    assert_eq!(watch.only().await.key().to_string(), "failed 500 POST /shop.v1.Orders/Create2");
 }
 
 // Layers in layers.

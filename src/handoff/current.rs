@@ -21,6 +21,7 @@ pub(crate) enum Current {
 }
 
 /// Looks at the current request. It is put back before this returns.
+#[inline]
 pub(crate) fn with_current<R>(with: impl FnOnce(&Current) -> R) -> Option<R> {
     CURRENT
         .try_with(|cell| {
@@ -44,33 +45,36 @@ impl Drop for Restore<'_> {
 
 /// While it lives, its request is the current one of this thread.
 ///
-/// The slot is moved in and, also when somebody unwinds, moved back: that
-/// costs less than a reference count.
+/// It changes places with what was current before, and back, also when
+/// somebody unwinds: that costs less than a reference count.
 pub(crate) struct Entered<'a> {
-    home: &'a mut Option<Arc<Slot>>,
-    outer: Option<Current>,
+    home: &'a mut Current,
 }
 
 impl<'a> Entered<'a> {
     #[inline]
-    pub(crate) fn new(home: &'a mut Option<Arc<Slot>>) -> Self {
-        let outer = home.take().map(|slot| replace(Current::Request(slot)));
-        Entered { home, outer }
+    pub(crate) fn new(home: &'a mut Current) -> Self {
+        change_places(home);
+        Entered { home }
     }
 }
 
 impl Drop for Entered<'_> {
+    #[inline]
     fn drop(&mut self) {
-        let Some(outer) = self.outer.take() else { return };
-        if let Current::Request(slot) = replace(outer) {
-            *self.home = Some(slot);
-        }
+        change_places(self.home);
     }
+}
+
+/// While the thread ends there is no current request, and nothing changes.
+#[inline]
+fn change_places(home: &mut Current) {
+    let _ended = CURRENT.try_with(|cell| *home = cell.replace(std::mem::take(home)));
 }
 
 /// While it lives, notes made on this thread go to a request elsewhere.
 pub(crate) struct Scoped {
-    /// `None` where that request is the current one anyway.
+    /// What is put back; `None` where that request is the current one anyway.
     outer: Option<Current>,
 }
 
@@ -83,26 +87,20 @@ impl Scoped {
             _ => false,
         });
         let is_here = is_here.unwrap_or(false);
-        Scoped { outer: (!is_here).then(|| replace(Current::Scope(notes))) }
+        let mut scope = (!is_here).then_some(Current::Scope(notes));
+        if let Some(scope) = &mut scope {
+            change_places(scope);
+        }
+        Scoped { outer: scope }
     }
 }
 
 impl Drop for Scoped {
     fn drop(&mut self) {
-        if let Some(outer) = self.outer.take() {
-            drop(replace(outer));
+        if let Some(outer) = &mut self.outer {
+            change_places(outer);
         }
     }
-}
-
-/// While the thread ends there is no current request; what was passed in
-/// comes straight back then.
-#[inline]
-fn replace(current: Current) -> Current {
-    let mut current = Some(current);
-    CURRENT
-        .try_with(|cell| cell.replace(current.take().unwrap_or_default()))
-        .unwrap_or_else(|_| current.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -124,9 +122,9 @@ mod tests {
     #[test]
     fn nests_and_survives_unwinding() {
         let registry = Registry::new();
-        let (a, _) = registry.enter(1, None, Instant::now(), |_| {});
-        let (b, _) = registry.enter(2, None, Instant::now(), |_| {});
-        let (mut a, mut b) = (Some(a), Some(b));
+        let a = registry.enter(1, None, Instant::now(), |_| {});
+        let b = registry.enter(2, None, Instant::now(), |_| {});
+        let (mut a, mut b) = (Current::Request(a), Current::Request(b));
         {
             let _outer = Entered::new(&mut a);
             assert!(is_request(1));
@@ -138,7 +136,11 @@ mod tests {
             assert!(unwound.is_err());
             assert!(is_request(1));
         }
-        assert!(a.is_some() && b.is_some());
+        let is_home = |home: &Current, layer| match home {
+            Current::Request(slot) => slot.is_watched_by(layer),
+            _ => false,
+        };
+        assert!(is_home(&a, 1) && is_home(&b, 2));
         assert!(with_current(|current| matches!(current, Current::Nothing)).unwrap());
     }
 }

@@ -1,10 +1,8 @@
 //! [`Hang`]: whether a request was told while it still ran.
 
-use std::sync::Arc;
-
 use crate::observation::lock::relock;
-use crate::observation::{Endpoint, Rule};
 
+use super::Told;
 use super::sync::Mutex;
 use super::sync::atomic::{AtomicU8, Ordering};
 
@@ -14,47 +12,49 @@ const TOLD: u8 = 1;
 const ENDING: u8 = 2;
 const ENDED: u8 = 3;
 
-/// Whether a request was told while it still ran. Our thread tells it, and its
-/// own future learns of it at the end; whoever comes second knows.
+/// Whether a request was told while it still ran, and as what. Our thread tells
+/// it, and its own future learns of it at the end; whoever comes second knows.
 #[derive(Debug, Default)]
 pub(crate) struct Hang {
     state: AtomicU8,
     /// Locked by our thread while it counts, so that the request's end, which
     /// may have to count it elsewhere, waits for that.
-    told: Mutex<Option<HungAs>>,
-}
-
-/// As what a hung request was counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum HungAs {
-    Suppressed(Rule),
-    Counted {
-        as_other: bool,
-        /// Not under its own route, but as blocking or being blocked by this one.
-        by: Option<Arc<Endpoint>>,
-    },
+    told: Mutex<Told>,
 }
 
 impl Hang {
     /// Tells it, unless it has ended or been told. `count` is called at most
     /// once.
-    pub(crate) fn tell(&self, count: impl FnOnce() -> HungAs) -> Option<HungAs> {
+    pub(crate) fn tell(&self, count: impl FnOnce() -> Told) -> Option<Told> {
         let mut told = relock(&self.told);
         let running =
             self.state.compare_exchange(RUNNING, TOLD, Ordering::AcqRel, Ordering::Acquire);
         running.ok()?;
-        *told = Some(count());
-        told.clone()
+        *told = count();
+        Some(told.clone())
     }
 
-    /// It ended: as what it was told, if it was.
+    /// It ended: whether it had been told.
     #[inline]
-    pub(crate) fn end(&self) -> Option<HungAs> {
-        let end = |state| Some(if state == TOLD { ENDING } else { ENDED });
-        match self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, end) {
-            Ok(TOLD) => relock(&self.told).clone(),
-            _ => None,
-        }
+    pub(crate) fn end(&self) -> bool {
+        let silently =
+            self.state.compare_exchange(RUNNING, ENDED, Ordering::AcqRel, Ordering::Acquire);
+        silently.is_err() && self.end_told()
+    }
+
+    #[cold]
+    fn end_told(&self) -> bool {
+        self.state.compare_exchange(TOLD, ENDING, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// What was told. Once it has ended nobody but its own future asks, or
+    /// tells more.
+    pub(crate) fn told(&self) -> Told {
+        relock(&self.told).clone()
+    }
+
+    pub(crate) fn set_told(&self, told: Told) {
+        *relock(&self.told) = told;
     }
 
     /// How it ended has been counted.
@@ -86,21 +86,27 @@ impl Hang {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observation::Kind;
+
+    fn counted() -> Told {
+        Told::Counted { kind: Kind::Hung, status: None, as_other: false, by: None }
+    }
 
     #[test]
     fn told_once_and_known_at_the_end() {
         let hang = Hang::default();
-        let counted = HungAs::Counted { as_other: false, by: None };
-        assert_eq!(hang.tell(|| counted.clone()), Some(counted.clone()));
+        assert_eq!(hang.tell(counted), Some(counted()));
         assert_eq!(hang.tell(|| unreachable!()), None);
-        assert_eq!(hang.end(), Some(counted));
+        assert!(hang.end());
+        assert_eq!(hang.told(), counted());
         // As long as its end is not counted, it counts as running.
         assert!(hang.is_told());
         hang.settle();
         assert!(!hang.is_told());
         let hang = Hang::default();
-        assert_eq!(hang.end(), None);
+        assert!(!hang.end());
         assert_eq!(hang.tell(|| unreachable!()), None);
+        assert_eq!(hang.told(), Told::Nothing);
     }
 
     #[test]
@@ -108,8 +114,8 @@ mod tests {
         for _ in 0..2_000 {
             let hang = Hang::default();
             let (told, ended) = std::thread::scope(|scope| {
-                let told = scope.spawn(|| hang.tell(|| HungAs::Suppressed(Rule::Probe)));
-                let ended = scope.spawn(|| hang.end());
+                let told = scope.spawn(|| hang.tell(counted));
+                let ended = scope.spawn(|| hang.end().then(|| hang.told()));
                 (told.join().unwrap(), ended.join().unwrap())
             });
             assert_eq!(told, ended);

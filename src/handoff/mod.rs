@@ -18,6 +18,7 @@ mod stripe;
 mod successes;
 mod sync;
 mod tally;
+mod told;
 mod unrouted;
 mod watch;
 
@@ -29,16 +30,17 @@ pub use stats::{DestinationState, DestinationStats, Stats};
 
 pub(crate) use blocks::Blocks;
 pub(crate) use current::{Current, Entered, Scoped, with_current};
-pub(crate) use hang::{Hang, HungAs};
+pub(crate) use hang::Hang;
 pub(crate) use ledger::Ledger;
 pub(crate) use notes::Notes;
 pub(crate) use outside::Outside;
 pub(crate) use panic_record::PanicRecord;
 pub(crate) use poll_meter::PollMeter;
-pub(crate) use registry::{Registry, Ticket};
+pub(crate) use registry::Registry;
 pub(crate) use slot::Slot;
 pub(crate) use successes::Successes;
 pub(crate) use tally::{Batch, Tally};
+pub(crate) use told::Told;
 pub(crate) use unrouted::Unrouted;
 pub(crate) use watch::Watch;
 

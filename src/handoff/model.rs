@@ -7,25 +7,25 @@ use std::time::{Duration, Instant};
 use http::Request;
 use shuttle::thread;
 
-use crate::observation::{LogLine, RequestHead};
+use crate::observation::{Age, LogLine, RequestHead, Rule};
 
 use super::sync::atomic::{AtomicU64, Ordering};
-use super::{HungAs, Registry};
+use super::{Registry, Told};
 
 const SCHEDULES: usize = 5_000;
 
 /// One request from its entering to its leaving, as a layer does it.
-fn request(registry: &Registry, now: Instant, number: u64, at_end: impl FnOnce(Option<HungAs>)) {
+fn request(registry: &Registry, now: Instant, number: u64, at_end: impl FnOnce(bool)) {
     let request = Request::builder().uri(format!("/{number}")).body(()).unwrap();
-    let (slot, ticket) = registry.enter(1, None, now, |info| {
+    let slot = registry.enter(1, None, now, |info| {
         info.fill(&RequestHead::of(&request), &Arc::default(), Some("/known".into()), now);
     });
-    slot.polls().begin(Duration::ZERO);
+    slot.polls().begin(Age::ZERO);
     thread::yield_now();
-    slot.polls().end(Duration::from_secs(1));
+    slot.polls().end(Duration::from_secs(1).into());
     at_end(slot.hang().end());
     slot.hang().settle();
-    registry.leave(ticket, slot);
+    registry.leave(slot);
 }
 
 fn left_nothing(registry: &Registry) {
@@ -55,7 +55,7 @@ fn a_scan_sees_whole_requests() {
             registry.scan(|slot| {
                 assert_eq!(slot.info().template(), Some("/known"));
                 assert!(slot.info().path().len() > 1, "a cleared one");
-                let _ = slot.polls().read(Duration::from_secs(2));
+                let _ = slot.polls().read(Duration::from_secs(2).into());
             });
             thread::yield_now();
         }
@@ -79,7 +79,7 @@ fn what_is_told_is_known_at_the_end() {
                 thread::spawn(move || {
                     for _ in 0..2 {
                         request(&registry, now, number, |told| {
-                            known.fetch_add(u64::from(told.is_some()), Ordering::SeqCst);
+                            known.fetch_add(u64::from(told), Ordering::SeqCst);
                         });
                     }
                 })
@@ -90,7 +90,7 @@ fn what_is_told_is_known_at_the_end() {
             let mut old = Vec::new();
             registry.scan(|slot| old.push(Arc::clone(slot)));
             for slot in old {
-                let counted = || HungAs::Counted { as_other: false, by: None };
+                let counted = || Told::Suppressed(Rule::Probe);
                 told += u64::from(slot.hang().tell(counted).is_some());
             }
         }
@@ -114,17 +114,17 @@ fn a_late_log_is_not_the_next_requests() {
     };
     let run = move || {
         let (registry, now) = (Arc::new(Registry::new()), Instant::now());
-        let (slot, ticket) = registry.enter(1, None, now, |_| {});
+        let slot = registry.enter(1, None, now, |_| {});
         let notes = Arc::clone(slot.notes());
         let late = thread::spawn(move || notes.log(line()).is_ok());
         let first = Arc::clone(slot.notes());
-        registry.leave(ticket, slot);
-        let (slot, ticket) = registry.enter(1, None, now, |_| {});
+        registry.leave(slot);
+        let slot = registry.enter(1, None, now, |_| {});
         assert!(slot.notes().take_errors().is_empty());
         let kept = late.join().unwrap();
         let errors: u64 = first.take_errors().iter().map(|(_, count)| *count).sum();
         assert_eq!(errors, u64::from(kept));
-        registry.leave(ticket, slot);
+        registry.leave(slot);
         left_nothing(&registry);
     };
     shuttle::check_random(run, SCHEDULES);

@@ -173,6 +173,11 @@ impl Notes {
         relock(&self.panics).apart.clone()
     }
 
+    /// What was logged so far has been told.
+    pub(crate) fn logs_shown(&self) {
+        relock(&self.added).logs.shown();
+    }
+
     /// What was logged so far, with a panic's backtrace: it is shown from now on.
     pub(crate) fn detail(
         &self,

@@ -126,7 +126,7 @@ impl Outside {
             let now = handoff.clock.now();
             let tell = |route: RouteRef<'_>| {
                 let facts = Facts {
-                    took: slot.map(|slot| slot.age(now)).unwrap_or_default(),
+                    took: slot.map(|slot| slot.age(now).into()).unwrap_or_default(),
                     endpoint: slot.map(|slot| (MethodName::of(slot.info().method()), route)),
                     reason: Reason::Text(record.said()),
                     site: Some(&record.site),

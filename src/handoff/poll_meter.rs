@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use crate::observation::{Polls, ThreadName};
+use crate::observation::{Age, Polls, ThreadName};
 
 use super::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -11,6 +11,8 @@ use super::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 const IDLE: u64 = 0;
 /// It is being polled, and nobody has looked at a clock.
 const UNTIMED: u64 = u64::MAX;
+/// As [`UNTIMED`], since it came.
+const FROM_THE_START: u64 = u64::MAX - 1;
 
 /// Measures a request's polls, in nanoseconds since it came.
 ///
@@ -35,7 +37,7 @@ pub(crate) struct PollMeter {
 impl PollMeter {
     /// A poll begins.
     #[inline]
-    pub(crate) fn begin(&self, age: Duration) {
+    pub(crate) fn begin(&self, age: Age) {
         let now = stamp(age);
         let waited = now.saturating_sub(self.ended.load(Ordering::Relaxed));
         if waited > self.longest_wait.load(Ordering::Relaxed) {
@@ -50,6 +52,12 @@ impl PollMeter {
         self.start(UNTIMED);
     }
 
+    /// As [`begin_untimed`](PollMeter::begin_untimed), with the request itself.
+    #[inline]
+    pub(crate) fn begin_from_the_start(&self) {
+        self.start(FROM_THE_START);
+    }
+
     #[inline]
     fn start(&self, since: u64) {
         self.thread.store(ThreadName::here().number(), Ordering::Relaxed);
@@ -58,7 +66,7 @@ impl PollMeter {
 
     /// The poll is over.
     #[inline]
-    pub(crate) fn end(&self, age: Duration) {
+    pub(crate) fn end(&self, age: Age) {
         let since = self.since.load(Ordering::Relaxed);
         self.since.store(IDLE, Ordering::Relaxed);
         let now = stamp(age);
@@ -67,7 +75,7 @@ impl PollMeter {
     }
 
     /// The longest time without a poll, up to now.
-    pub(crate) fn longest_wait(&self, age: Duration) -> Duration {
+    pub(crate) fn longest_wait(&self, age: Age) -> Duration {
         let running = match self.since.load(Ordering::Relaxed) {
             IDLE => stamp(age).saturating_sub(self.ended.load(Ordering::Relaxed)),
             _ => 0,
@@ -76,15 +84,25 @@ impl PollMeter {
     }
 
     /// A poll that was not timed is over; `age` is asked for only if our
-    /// thread has seen it.
+    /// thread has seen it. Whether it has.
     #[inline]
-    pub(crate) fn end_untimed(&self, age: impl FnOnce() -> Duration) {
+    pub(crate) fn end_untimed(&self, age: impl FnOnce() -> Age) -> bool {
         let since = self.since.load(Ordering::Relaxed);
         // Rarely it is stamped just now; then it was short, and is not counted.
         self.since.store(IDLE, Ordering::Relaxed);
-        if since != UNTIMED {
-            self.add(since, stamp(age()));
+        let is_seen = since < FROM_THE_START;
+        if is_seen {
+            let now = stamp(age());
+            self.ended.store(now, Ordering::Relaxed);
+            self.add(since, now);
         }
+        is_seen
+    }
+
+    /// When the last timed poll ended.
+    #[inline]
+    pub(crate) fn ended(&self) -> Age {
+        Age::from_nanos(self.ended.load(Ordering::Relaxed).saturating_sub(1))
     }
 
     #[inline]
@@ -104,15 +122,16 @@ impl PollMeter {
 
     /// For how long it has been polled without a break, if it is being polled.
     /// Gives a time to a poll that has none.
-    pub(crate) fn current(&self, age: Duration) -> Option<Duration> {
+    pub(crate) fn current(&self, age: Age) -> Option<Duration> {
         let now = stamp(age);
         let since = match self.since.load(Ordering::Relaxed) {
             IDLE => return None,
-            UNTIMED => {
+            mark @ (UNTIMED | FROM_THE_START) => {
+                let since = if mark == UNTIMED { now } else { stamp(Age::ZERO) };
                 let stamped =
-                    self.since.compare_exchange(UNTIMED, now, Ordering::Relaxed, Ordering::Relaxed);
+                    self.since.compare_exchange(mark, since, Ordering::Relaxed, Ordering::Relaxed);
                 stamped.ok()?;
-                now
+                since
             }
             since => since,
         };
@@ -120,8 +139,8 @@ impl PollMeter {
     }
 
     /// What it has measured by now; `None` if it has measured nothing.
-    pub(crate) fn read(&self, age: Duration) -> Option<Polls> {
-        let current = self.current(age).map(nanos);
+    pub(crate) fn read(&self, age: Age) -> Option<Polls> {
+        let current = self.current(age).map(|polled| Age::from(polled).nanos());
         let (busy, longest) =
             (self.busy.load(Ordering::Relaxed), self.longest.load(Ordering::Relaxed));
         let count = self.count.load(Ordering::Relaxed);
@@ -144,16 +163,10 @@ impl PollMeter {
     }
 }
 
+/// Never one of the marks.
 #[inline]
-fn nanos(age: Duration) -> u64 {
-    // Cheaper than by way of 128 bits.
-    age.as_secs().saturating_mul(1_000_000_000).saturating_add(age.subsec_nanos().into())
-}
-
-/// Never one of the two marks.
-#[inline]
-fn stamp(age: Duration) -> u64 {
-    nanos(age).min(UNTIMED - 2) + 1
+fn stamp(age: Age) -> u64 {
+    age.nanos().min(FROM_THE_START - 2) + 1
 }
 
 #[cfg(test)]
@@ -162,22 +175,26 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    fn ms(age: u32) -> Age {
+        Age::from(age * MS)
+    }
+
     #[test]
     fn busy_and_longest_and_the_poll_under_way() {
         let meter = PollMeter::default();
-        assert_eq!(meter.read(Duration::ZERO), None);
-        meter.begin(Duration::ZERO);
-        meter.end(3 * MS);
-        meter.begin(10 * MS);
-        meter.end(50 * MS);
-        let polls = meter.read(60 * MS).unwrap();
+        assert_eq!(meter.read(Age::ZERO), None);
+        meter.begin(Age::ZERO);
+        meter.end(ms(3));
+        meter.begin(ms(10));
+        meter.end(ms(50));
+        let polls = meter.read(ms(60)).unwrap();
         assert_eq!((polls.count(), polls.busy(), polls.longest()), (2, 43 * MS, 40 * MS));
         assert_eq!(polls.current(), None);
-        assert_eq!(meter.longest_wait(55 * MS), 7 * MS);
-        assert_eq!(meter.longest_wait(60 * MS), 10 * MS);
+        assert_eq!(meter.longest_wait(ms(55)), 7 * MS);
+        assert_eq!(meter.longest_wait(ms(60)), 10 * MS);
 
-        meter.begin(100 * MS);
-        let polls = meter.read(300 * MS).unwrap();
+        meter.begin(ms(100));
+        let polls = meter.read(ms(300)).unwrap();
         assert_eq!((polls.count(), polls.busy(), polls.longest()), (3, 243 * MS, 200 * MS));
         assert_eq!(polls.current(), Some(200 * MS));
         assert_eq!(polls.thread(), std::thread::current().name().map(Into::into));
@@ -188,13 +205,25 @@ mod tests {
         let meter = PollMeter::default();
         meter.begin_untimed();
         meter.end_untimed(|| unreachable!("nobody saw it"));
-        assert_eq!(meter.read(MS), None);
+        assert_eq!(meter.read(ms(1)), None);
 
         meter.begin_untimed();
-        assert_eq!(meter.current(10 * MS), Some(Duration::ZERO));
-        assert_eq!(meter.current(30 * MS), Some(20 * MS));
-        meter.end_untimed(|| 35 * MS);
-        assert_eq!(meter.read(90 * MS).unwrap().longest(), 25 * MS);
-        assert_eq!(meter.current(90 * MS), None);
+        assert_eq!(meter.current(ms(10)), Some(Duration::ZERO));
+        assert_eq!(meter.current(ms(30)), Some(20 * MS));
+        meter.end_untimed(|| ms(35));
+        assert_eq!(meter.read(ms(90)).unwrap().longest(), 25 * MS);
+        assert_eq!(meter.current(ms(90)), None);
+    }
+
+    #[test]
+    fn what_began_with_the_request_counts_from_there() {
+        let meter = PollMeter::default();
+        meter.begin_from_the_start();
+        meter.end_untimed(|| unreachable!("nobody saw it"));
+        meter.begin_from_the_start();
+        assert_eq!(meter.current(ms(30)), Some(30 * MS));
+        meter.end_untimed(|| ms(35));
+        assert_eq!(meter.read(ms(90)).unwrap().longest(), 35 * MS);
+        assert_eq!(meter.longest_wait(ms(50)), 15 * MS);
     }
 }

@@ -8,7 +8,6 @@ use crate::observation::lock::relock;
 
 use super::Slot;
 use super::stripe::Striped;
-use super::sync::atomic::{AtomicUsize, Ordering};
 
 /// So many entries are looked at in one go.
 const SCANNED: usize = 1024;
@@ -19,10 +18,10 @@ const POOLED: usize = 1024;
 
 /// The requests in flight. Entering and leaving lock one shard, and allocate
 /// only while the number in flight grows; a shard keeps up to 1,024 idle slots.
+/// Nothing is shared by all threads.
 #[derive(Debug)]
 pub(crate) struct Registry {
     shards: Striped<Shard>,
-    in_flight: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -33,59 +32,46 @@ struct Shard {
 }
 
 /// Where a request stands in the registry.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ticket {
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
     shard: usize,
     entry: usize,
 }
 
 impl Registry {
     pub(crate) fn new() -> Self {
-        Registry { shards: Striped::new(Shard::default), in_flight: AtomicUsize::new(0) }
+        Registry { shards: Striped::new(Shard::default) }
     }
 
-    /// Requests in flight now.
+    /// Requests in flight now. Looks at each shard: not for every request.
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Relaxed)
+        self.shards.iter().map(|shard| relock(shard).in_flight()).sum()
     }
 
-    /// Enters a request; `fill` describes it. The caller must
-    /// [`leave`](Registry::leave).
+    /// Enters a request; `fill` describes it, and runs nobody's code. The
+    /// caller must [`leave`](Registry::leave).
+    #[inline]
     pub(crate) fn enter(
         &self,
         layer: usize,
         parent: Option<Arc<Slot>>,
         now: Instant,
         fill: impl FnOnce(&mut RequestInfo),
-    ) -> (Arc<Slot>, Ticket) {
+    ) -> Arc<Slot> {
         let number = self.shards.here();
-        let pooled = self.shards.at(number).and_then(|shard| relock(shard).pool.pop());
-        let mut slot = pooled.unwrap_or_else(|| Arc::new(Slot::empty(now)));
-        if Arc::get_mut(&mut slot).is_none() {
-            // Never so for a pooled slot; a fresh one serves as well.
-            slot = Arc::new(Slot::empty(now));
-        }
+        let mut shard = relock(self.shards.at(number));
+        let entry = shard.vacant.pop().unwrap_or(shard.entries.len());
+        let mut slot = shard.pool.pop().unwrap_or_else(|| Arc::new(Slot::empty(now)));
+        // Always so: nobody else has a pooled slot.
         if let Some(open) = Arc::get_mut(&mut slot) {
-            open.open(layer, parent, fill);
+            open.open(Place { shard: number, entry }, layer, parent, fill);
         }
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let mut entry = 0;
-        if let Some(shard) = self.shards.at(number) {
-            let mut shard = relock(shard);
-            match shard.vacant.pop() {
-                Some(vacant) => {
-                    entry = vacant;
-                    if let Some(cell) = shard.entries.get_mut(vacant) {
-                        *cell = Some(Arc::clone(&slot));
-                    }
-                }
-                None => {
-                    entry = shard.entries.len();
-                    shard.entries.push(Some(Arc::clone(&slot)));
-                }
-            }
+        let entered = Some(Arc::clone(&slot));
+        match shard.entries.get_mut(entry) {
+            Some(cell) => *cell = entered,
+            None => shard.entries.push(entered),
         }
-        (slot, Ticket { shard: number, entry })
+        slot
     }
 
     /// Looks at every request in flight, a few at a time, so that no request
@@ -109,11 +95,12 @@ impl Registry {
         }
     }
 
-    /// Takes a request out, and lets go of what it held.
-    pub(crate) fn leave(&self, place: Ticket, mut slot: Arc<Slot>) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    /// Takes a request out, and lets go of what it held: not under the lock,
+    /// since that may be somebody's.
+    pub(crate) fn leave(&self, mut slot: Arc<Slot>) {
         slot.close();
-        let Some(shard) = self.shards.at(place.shard) else { return };
+        let place = slot.place();
+        let shard = self.shards.at(place.shard);
         let entered = {
             let mut shard = relock(shard);
             let entered = shard.entries.get_mut(place.entry).and_then(Option::take);
@@ -122,20 +109,18 @@ impl Registry {
         };
         drop(entered);
         // Somebody may still read it; then the slot goes when they let go.
-        let parent = match Arc::get_mut(&mut slot) {
-            Some(open) => {
-                open.clear();
-                let mut shard = relock(shard);
-                if shard.pool.len() < POOLED {
-                    shard.pool.push(slot);
-                    None
-                } else {
-                    Some(slot)
-                }
-            }
-            None => Some(slot),
-        };
-        drop(parent);
+        let Some(open) = Arc::get_mut(&mut slot) else { return };
+        open.clear();
+        let mut shard = relock(shard);
+        if shard.pool.len() < POOLED {
+            shard.pool.push(slot);
+        }
+    }
+}
+
+impl Shard {
+    fn in_flight(&self) -> usize {
+        self.entries.len() - self.vacant.len()
     }
 }
 
@@ -147,46 +132,46 @@ mod tests {
     fn slots_are_reused_and_cleared() {
         let registry = Registry::new();
         let now = Instant::now();
-        let (slot, place) = registry.enter(7, None, now, |_| {});
+        let slot = registry.enter(7, None, now, |_| {});
         slot.notes().note("tenant", "acme");
         assert_eq!(registry.in_flight(), 1);
         let address = Arc::as_ptr(&slot);
-        registry.leave(place, slot);
+        registry.leave(slot);
         assert_eq!(registry.in_flight(), 0);
 
-        let (again, place) = registry.enter(7, None, now, |_| {});
+        let again = registry.enter(7, None, now, |_| {});
         assert_eq!(Arc::as_ptr(&again), address);
         assert!(again.taken_notes().is_none());
-        registry.leave(place, again);
+        registry.leave(again);
     }
 
     #[test]
     fn a_slot_that_is_still_held_is_not_reused() {
         let registry = Registry::new();
         let now = Instant::now();
-        let (slot, place) = registry.enter(7, None, now, |_| {});
+        let slot = registry.enter(7, None, now, |_| {});
         let held = Arc::clone(&slot);
-        registry.leave(place, slot);
-        let (other, place) = registry.enter(7, None, now, |_| {});
+        registry.leave(slot);
+        let other = registry.enter(7, None, now, |_| {});
         assert!(!Arc::ptr_eq(&held, &other));
-        registry.leave(place, other);
+        registry.leave(other);
     }
 
     #[test]
     fn a_layer_inside_shares_notes_with_the_one_around_it() {
         let registry = Registry::new();
         let now = Instant::now();
-        let (outer, place) = registry.enter(1, None, now, |_| {});
+        let outer = registry.enter(1, None, now, |_| {});
         outer.notes().ignore();
         outer.notes().note("tenant", "acme");
-        let (inner, inside) = registry.enter(2, Some(Arc::clone(&outer)), now, |_| {});
+        let inner = registry.enter(2, Some(Arc::clone(&outer)), now, |_| {});
         let notes = inner.taken_notes().unwrap();
         assert!(notes.is_ignored());
         assert_eq!(notes.notes(), [("tenant".to_owned(), "acme".to_owned())]);
         inner.notes().note("order", "7");
         assert_eq!(outer.notes().notes().len(), 2);
-        registry.leave(inside, inner);
-        registry.leave(place, outer);
+        registry.leave(inner);
+        registry.leave(outer);
     }
 
     #[test]
@@ -197,9 +182,9 @@ mod tests {
                 scope.spawn(|| {
                     for _ in 0..2_000 {
                         let a = registry.enter(1, None, Instant::now(), |_| {});
-                        let b = registry.enter(1, Some(Arc::clone(&a.0)), Instant::now(), |_| {});
-                        registry.leave(a.1, a.0);
-                        registry.leave(b.1, b.0);
+                        let b = registry.enter(1, Some(Arc::clone(&a)), Instant::now(), |_| {});
+                        registry.leave(a);
+                        registry.leave(b);
                     }
                 });
             }

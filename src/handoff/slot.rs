@@ -1,10 +1,11 @@
 //! [`Slot`]: one request in flight.
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::observation::RequestInfo;
+use crate::observation::{Age, RequestInfo};
 
+use super::registry::Place;
 use super::sync::atomic::{AtomicBool, Ordering};
 use super::{Hang, Notes, PollMeter};
 
@@ -13,6 +14,7 @@ use super::{Hang, Notes, PollMeter};
 #[derive(Debug)]
 pub(crate) struct Slot {
     info: RequestInfo,
+    place: Place,
     /// Which layer watches it.
     layer: usize,
     /// The request around it, when one layer runs inside another.
@@ -29,6 +31,7 @@ impl Slot {
     pub(super) fn empty(now: Instant) -> Self {
         Slot {
             info: RequestInfo::empty(now),
+            place: Place::default(),
             layer: 0,
             parent: None,
             notes: OnceLock::new(),
@@ -38,27 +41,37 @@ impl Slot {
         }
     }
 
+    #[inline]
     pub(super) fn open(
         &mut self,
+        place: Place,
         layer: usize,
         parent: Option<Arc<Slot>>,
         fill: impl FnOnce(&mut RequestInfo),
     ) {
+        self.place = place;
         self.layer = layer;
         self.parent = parent;
         fill(&mut self.info);
     }
 
+    #[inline]
     pub(super) fn clear(&mut self) {
         self.info.clear();
         self.parent = None;
-        self.notes = OnceLock::new();
+        self.notes.take();
         self.hang.clear();
         self.polls.clear();
         self.is_closed = AtomicBool::new(false);
     }
 
+    #[inline]
+    pub(super) fn place(&self) -> Place {
+        self.place
+    }
+
     /// The request is over: what is noted from now on is not its own.
+    #[inline]
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         if let Some(notes) = self.notes.get() {
@@ -83,8 +96,8 @@ impl Slot {
 
     /// How old the request is.
     #[inline]
-    pub(crate) fn age(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.info.started())
+    pub(crate) fn age(&self, now: Instant) -> Age {
+        Age::at(now, self.info.started())
     }
 
     /// The layer's notes on the request, which know those of the layers around.

@@ -13,7 +13,9 @@ const MAX: usize = 64;
 /// cache lines.
 #[derive(Debug)]
 pub(crate) struct Striped<T> {
-    cells: Box<[Cached<T>]>,
+    first: Cached<T>,
+    /// One less than a power of two.
+    others: Box<[Cached<T>]>,
 }
 
 /// Two lines apart, since processors prefetch lines in pairs.
@@ -26,22 +28,26 @@ impl<T> Striped<T> {
     pub(crate) fn new(mut cell: impl FnMut() -> T) -> Self {
         let processors = std::thread::available_parallelism().map_or(4, usize::from);
         let count = processors.next_power_of_two().clamp(4, MAX);
-        Striped { cells: (0..count).map(|_| Cached(Mutex::new(cell()))).collect() }
+        let mut cell = || Cached(Mutex::new(cell()));
+        Striped { first: cell(), others: (1..count).map(|_| cell()).collect() }
     }
 
     /// The number of this thread's cell.
+    #[inline]
     pub(crate) fn here(&self) -> usize {
-        thread_number() & (self.cells.len() - 1)
+        thread_number() & self.others.len()
     }
 
     /// The cell with this number; numbers wrap around.
-    pub(crate) fn at(&self, number: usize) -> Option<&Mutex<T>> {
-        self.cells.get(number & (self.cells.len() - 1)).map(|cell| &cell.0)
+    #[inline]
+    pub(crate) fn at(&self, number: usize) -> &Mutex<T> {
+        let other = (number & self.others.len()).wrapping_sub(1);
+        &self.others.get(other).unwrap_or(&self.first).0
     }
 
     /// Every cell.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Mutex<T>> {
-        self.cells.iter().map(|cell| &cell.0)
+        std::iter::once(&self.first).chain(&self.others).map(|cell| &cell.0)
     }
 }
 
@@ -75,6 +81,10 @@ mod tests {
         });
         seen.dedup();
         assert!(seen.len() > 1);
-        assert!(striped.at(1000).is_some());
+        let cells: Vec<_> = striped.iter().collect();
+        for (number, cell) in cells.iter().enumerate() {
+            assert!(std::ptr::eq(*cell, striped.at(number)));
+            assert!(std::ptr::eq(*cell, striped.at(number + cells.len())));
+        }
     }
 }

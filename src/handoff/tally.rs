@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use crate::observation::lock::{relock, try_relock};
 use crate::observation::{
-    ByRule, Counts, DropReason, Facts, Key, KeyRef, Kind, MAX_KEYS, Rule, Samples, Window,
+    Age, ByRule, Counts, DropReason, Facts, Key, KeyRef, Kind, MAX_KEYS, Rule, Samples, Window,
 };
 
 use super::stripe::Striped;
@@ -35,11 +36,30 @@ type Prehashed = BuildHasherDefault<KeyHash>;
 struct Entry {
     key: Key,
     window: Mutex<Window>,
+    /// The window wants none that took less, in nanoseconds: asked without its
+    /// lock, which all threads share.
+    wanted_from: AtomicU64,
 }
 
 impl Entry {
     fn new(key: Key) -> Arc<Self> {
-        Arc::new(Entry { key, window: Mutex::default() })
+        Arc::new(Entry { key, window: Mutex::default(), wanted_from: AtomicU64::new(0) })
+    }
+
+    /// Offers a sample to the window, unless somebody else holds it.
+    fn offer(&self, took: Duration, fill: impl FnOnce(&mut Window)) {
+        let Some(mut window) = try_relock(&self.window) else { return };
+        fill(&mut window);
+        if !window.wants(took) {
+            let from = Age::from(took).nanos().saturating_add(1);
+            self.wanted_from.fetch_max(from, Ordering::Relaxed);
+        }
+    }
+
+    fn drain(&self) -> Samples {
+        let mut window = relock(&self.window);
+        self.wanted_from.store(0, Ordering::Relaxed);
+        window.drain()
     }
 }
 
@@ -143,27 +163,42 @@ impl Tally {
     /// Counts one observation, and keeps it as a sample if it can.
     /// Says whether it found no room and counts as `other`; so do the next two.
     pub(crate) fn record(&self, key: KeyRef<'_>, facts: &Facts<'_>) -> bool {
-        self.count(Before::Nothing, key, facts)
+        self.record_with(key, (facts.at, facts.took), |window| window.take(facts))
+    }
+
+    /// As [`record`](Tally::record), where the facts are gathered only if they
+    /// are wanted: `fill` runs nobody's code, since that is under a lock.
+    pub(crate) fn record_with(
+        &self,
+        key: KeyRef<'_>,
+        when: (Instant, Duration),
+        fill: impl FnOnce(&mut Window),
+    ) -> bool {
+        self.count(Before::Nothing, key, when, |entry| {
+            if Age::from(when.1).nanos() >= entry.wanted_from.load(Ordering::Relaxed) {
+                entry.offer(when.1, fill);
+            }
+        })
     }
 
     /// Counts an observation under `to` that had been counted under `from`.
     pub(crate) fn amend(&self, from: KeyRef<'_>, to: KeyRef<'_>, facts: &Facts<'_>) -> bool {
-        self.count(Before::Counted(from), to, facts)
+        self.count_facts(Before::Counted(from), to, facts)
     }
 
     /// Says more of an observation that is counted under `key` already.
     pub(crate) fn renew(&self, key: KeyRef<'_>, facts: &Facts<'_>) -> bool {
-        self.count(Before::Same, key, facts)
+        self.count_facts(Before::Same, key, facts)
     }
 
     /// Counts an observation under `to` that `rule` had kept from being told.
     pub(crate) fn unsuppress(&self, rule: Rule, to: KeyRef<'_>, facts: &Facts<'_>) -> bool {
-        self.count(Before::Suppressed(rule), to, facts)
+        self.count_facts(Before::Suppressed(rule), to, facts)
     }
 
     /// Counts an observation that `rule` keeps from being told.
     pub(crate) fn suppress(&self, rule: Rule) {
-        let Some(stripe) = self.stripes.at(self.stripes.here()) else { return };
+        let stripe = self.stripes.at(self.stripes.here());
         let mut stripe = relock(stripe);
         stripe.observed += 1;
         if let Some(cell) = stripe.suppressed.get_mut(rule as usize) {
@@ -171,9 +206,22 @@ impl Tally {
         }
     }
 
-    fn count(&self, before: Before<'_>, key: KeyRef<'_>, facts: &Facts<'_>) -> bool {
+    fn count_facts(&self, before: Before<'_>, key: KeyRef<'_>, facts: &Facts<'_>) -> bool {
+        let (at, took) = (facts.at, facts.took);
+        self.count(before, key, (at, took), |entry| {
+            entry.offer(took, |window| window.take(facts));
+        })
+    }
+
+    fn count(
+        &self,
+        before: Before<'_>,
+        key: KeyRef<'_>,
+        (at, took): (Instant, Duration),
+        sample: impl FnOnce(&Entry),
+    ) -> bool {
         let hash = self.hasher.hash_one(key);
-        let Some(stripe) = self.stripes.at(self.stripes.here()) else { return false };
+        let stripe = self.stripes.at(self.stripes.here());
         let as_other = {
             // One lock for all of it: a snapshot sees it whole or not at all,
             // and no count is drained without its sample.
@@ -202,13 +250,11 @@ impl Tally {
             }
             let row = self.row(&mut stripe, hash, key);
             let Some(row) = stripe.touch(row) else { return false };
-            let mut one = Counts::one(facts.at, facts.took);
+            let mut one = Counts::one(at, took);
             one.total = u64::from(!matches!(before, Before::Same));
             row.counts.merge(&one);
             row.moved_in += u64::from(matches!(before, Before::Counted(_)));
-            if let Some(mut window) = try_relock(&row.entry.window) {
-                window.take(facts);
-            }
+            sample(&row.entry);
             matches!(row.entry.key, Key::Other { .. })
         };
         self.wake();
@@ -310,7 +356,7 @@ impl Tally {
             stripe.touched = touched;
         }
         for (row, entry) in batch.rows.iter_mut().zip(&entries) {
-            row.samples = relock(&entry.window).drain();
+            row.samples = entry.drain();
         }
         batch
     }

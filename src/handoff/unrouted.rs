@@ -14,12 +14,13 @@ pub(crate) struct Unrouted {
 
 impl Unrouted {
     /// One more request; says so when it is the one that makes it certain.
-    pub(crate) fn note(&self, has_route: bool) -> bool {
+    #[inline]
+    pub(crate) fn note(&self, has_route: impl FnOnce() -> bool) -> bool {
         // Settled after a moment, and then only read.
         if self.seen.load(Ordering::Relaxed) >= ENOUGH {
             return false;
         }
-        if has_route {
+        if has_route() {
             self.seen.store(u32::MAX / 2, Ordering::Relaxed);
             return false;
         }
@@ -34,11 +35,11 @@ mod tests {
     #[test]
     fn says_so_once_and_only_if_no_route_was_ever_seen() {
         let unrouted = Unrouted::default();
-        let said = (0..500).filter(|_| unrouted.note(false)).count();
+        let said = (0..500).filter(|_| unrouted.note(|| false)).count();
         assert_eq!(said, 1);
         let routed = Unrouted::default();
-        routed.note(false);
-        routed.note(true);
-        assert_eq!((0..500).filter(|_| routed.note(false)).count(), 0);
+        routed.note(|| false);
+        routed.note(|| true);
+        assert_eq!((0..500).filter(|_| routed.note(|| false)).count(), 0);
     }
 }

@@ -1,7 +1,7 @@
 //! [`Key`]: what observations have in common that belong to one incident.
 
 use std::fmt;
-use std::hash::Hasher as _;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -168,7 +168,7 @@ impl fmt::Display for Key {
 }
 
 /// A borrowed [`Key`]: what the request path looks up, without allocating.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyRef<'a> {
     Request { kind: Kind, method: MethodName, route: RouteRef<'a>, status: Option<Status> },
     Panic(&'a Site),
@@ -201,6 +201,43 @@ impl KeyRef<'_> {
             KeyRef::Cut => Key::Cut,
             KeyRef::RollUp(kind) => Key::RollUp { kind },
             KeyRef::Other(kind) => Key::Other { kind },
+        }
+    }
+}
+
+impl Hash for KeyRef<'_> {
+    /// In few and large pieces: each costs a failing request as much as the
+    /// next, however small.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let route_of = |kind: Kind, method: &MethodName, route: &RouteRef<'_>, state: &mut H| {
+            let name = method.as_str().bytes().take(6);
+            let name = name.fold(0, |name, byte| name << 8 | u64::from(byte));
+            state.write_u64(name << 16 | (kind.index() as u64) << 8);
+            match route {
+                RouteRef::Known(template) => state.write(template.as_bytes()),
+                RouteRef::Unmatched => state.write_u8(0xff),
+            }
+        };
+        match self {
+            KeyRef::Request { kind, method, route, status } => {
+                let status = match status {
+                    None => 0,
+                    Some(Status::Http(code)) => 1 << 32 | u64::from(*code),
+                    Some(Status::Grpc(code)) => 2 << 32 | u64::from(*code),
+                    Some(Status::Error) => 3 << 32,
+                };
+                state.write_u64(status);
+                route_of(*kind, method, route, state);
+            }
+            KeyRef::Blocked { method, route } => {
+                state.write_u64(4 << 32);
+                route_of(Kind::Slow, method, route, state);
+            }
+            KeyRef::Panic(site) => (5_u64 << 32, site).hash(state),
+            KeyRef::Log { target, site } => (6_u64 << 32, target, site).hash(state),
+            KeyRef::Cut => state.write_u64(7 << 32),
+            KeyRef::RollUp(kind) => state.write_u64(8 << 32 | kind.index() as u64),
+            KeyRef::Other(kind) => state.write_u64(9 << 32 | kind.index() as u64),
         }
     }
 }
@@ -253,6 +290,39 @@ mod tests {
         let staging = Identity { environment: Some("staging".into()), ..identity.clone() };
         assert_ne!(key("/a").fingerprint(&identity), key("/a").fingerprint(&staging));
         assert_ne!(key("/a").fingerprint(&identity), key("/b").fingerprint(&identity));
+    }
+
+    #[test]
+    fn keys_that_differ_have_hashes_that_differ() {
+        use std::hash::{BuildHasher, RandomState};
+        let site = Site::new("a.rs", 1, None);
+        let methods = ["GET", "PUT", "OPTIONS", "CONNECT"];
+        let methods = methods.map(|name| MethodName::of(&name.parse().unwrap()));
+        let mut keys = vec![
+            KeyRef::Cut,
+            KeyRef::Panic(&site),
+            KeyRef::Log { target: "a", site: &site },
+            KeyRef::Log { target: "b", site: &site },
+        ];
+        for kind in Kind::ALL {
+            keys.extend([KeyRef::Other(kind), KeyRef::RollUp(kind)]);
+            for method in methods {
+                for route in [RouteRef::Known("/a"), RouteRef::Known(""), RouteRef::Unmatched] {
+                    keys.push(KeyRef::Blocked { method, route });
+                    for status in
+                        [None, Some(Status::Http(5)), Some(Status::Grpc(5)), Some(Status::Error)]
+                    {
+                        keys.push(KeyRef::Request { kind, method, route, status });
+                    }
+                }
+            }
+        }
+        let hasher = RandomState::new();
+        let mut hashes = std::collections::HashMap::new();
+        for key in keys {
+            let known = hashes.entry(hasher.hash_one(key)).or_insert(key);
+            assert_eq!(*known, key);
+        }
     }
 
     #[test]

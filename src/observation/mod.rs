@@ -3,6 +3,7 @@
 //! Imports no other room of the crate.
 
 mod account;
+mod age;
 mod blocked;
 mod clock;
 mod counts;
@@ -56,6 +57,7 @@ pub use status::Status;
 pub use time::Time;
 
 pub(crate) use account::ByRule;
+pub(crate) use age::Age;
 pub(crate) use detail::{Detail, DetailRoom};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use facts::{Facts, Reason};
@@ -64,7 +66,7 @@ pub(crate) use key::KeyRef;
 pub(crate) use privacy::MASK;
 #[cfg(feature = "request-logs")]
 pub(crate) use redact::is_secret_name;
-pub(crate) use request_info::{REQUEST_ID, TRACE_PARENT, is_grpc};
+pub(crate) use request_info::{REQUEST_ID, TRACE_PARENT, is_grpc_call, is_grpc_type};
 pub(crate) use route::{RouteBudget, RouteRef};
 pub(crate) use sample::Window;
 pub(crate) use text::{CappedText, floor_boundary};

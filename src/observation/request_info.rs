@@ -4,10 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::{HeaderName, HeaderValue};
-use http::{Method, Uri, Version};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{Method, Version};
 
 use super::{RequestHead, Route, RouteBudget, RouteRef};
+
+/// So many headers are few: measured, by the count of instructions.
+const FEW: usize = 8;
 
 /// What is known of a request while it runs.
 ///
@@ -16,7 +20,7 @@ use super::{RequestHead, Route, RouteBudget, RouteRef};
 /// buffer alive. Closures such as `failure_when` are given it by reference.
 pub struct RequestInfo {
     method: Method,
-    uri: Uri,
+    target: Option<PathAndQuery>,
     version: Version,
     template: Template,
     is_grpc: bool,
@@ -38,7 +42,7 @@ impl RequestInfo {
     pub(crate) fn empty(now: Instant) -> Self {
         RequestInfo {
             method: Method::GET,
-            uri: Uri::default(),
+            target: None,
             version: Version::HTTP_11,
             template: Template::None,
             is_grpc: false,
@@ -57,10 +61,10 @@ impl RequestInfo {
         now: Instant,
     ) {
         self.method = head.method().clone();
-        self.uri = head.original_uri().clone();
+        self.target = head.original_uri().path_and_query().cloned();
         self.version = head.version();
         self.started = now;
-        self.is_grpc = is_grpc(head.headers());
+        self.is_grpc = is_grpc_call(head);
         self.template = match named {
             Some(named) => Template::Named(named),
             None => Template::None,
@@ -71,17 +75,34 @@ impl RequestInfo {
         }
         if !Arc::ptr_eq(&self.names, names) {
             self.names = Arc::clone(names);
+            self.values.resize(names.len(), None);
         }
-        self.values.clear();
-        self.values.extend(names.iter().map(|name| head.headers().get(name).cloned()));
+        self.take_headers(head.headers());
+    }
+
+    fn take_headers(&mut self, headers: &HeaderMap) {
+        if headers.keys_len() > FEW {
+            for (name, cell) in self.names.iter().zip(&mut self.values) {
+                *cell = headers.get(name).cloned();
+            }
+            return;
+        }
+        // Few headers are looked through faster than looked up.
+        for (name, value) in headers {
+            let wanted = self.names.iter().position(|wanted| wanted == name);
+            if let Some(cell) = wanted.and_then(|wanted| self.values.get_mut(wanted)) {
+                cell.get_or_insert_with(|| value.clone());
+            }
+        }
     }
 
     /// Lets go of everything borrowed from the connection; keeps its buffers.
+    #[inline]
     pub(crate) fn clear(&mut self) {
         self.method = Method::GET;
-        self.uri = Uri::default();
+        self.target = None;
         self.template = Template::None;
-        self.values.clear();
+        self.values.iter_mut().for_each(|value| *value = None);
     }
 
     /// The request's method.
@@ -94,14 +115,14 @@ impl RequestInfo {
     /// The path as the client sent it, before any router stripped a prefix.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.uri.path()
+        self.target.as_ref().map_or("", PathAndQuery::path)
     }
 
     /// The query string as the client sent it. It is never told unless
     /// [`QueryCapture`](crate::QueryCapture) says so.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
-        self.uri.query()
+        self.target.as_ref()?.query()
     }
 
     /// The HTTP version.
@@ -130,8 +151,12 @@ impl RequestInfo {
     /// `x-request-id` always are), was sent, and is text.
     #[must_use]
     pub fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.header_value(name)?.to_str().ok()
+    }
+
+    pub(crate) fn header_value(&self, name: &HeaderName) -> Option<&HeaderValue> {
         let at = self.names.iter().position(|listed| listed == name)?;
-        self.values.get(at)?.as_ref().filter(|value| !value.is_sensitive())?.to_str().ok()
+        self.values.get(at)?.as_ref().filter(|value| !value.is_sensitive())
     }
 
     /// The `x-request-id` header, if there is one.
@@ -211,16 +236,21 @@ pub(crate) fn trace_id(header: &str) -> Option<&str> {
     (is_id && id.bytes().any(|byte| byte != b'0')).then_some(id)
 }
 
-/// Whether a message is gRPC, going by its content type; gRPC-Web is not,
-/// since its status travels inside the body.
-pub(crate) fn is_grpc(headers: &http::HeaderMap) -> bool {
-    headers.get(http::header::CONTENT_TYPE).is_some_and(|value| {
-        let begins = |prefix: &[u8]| {
-            let start = value.as_bytes().get(..prefix.len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-        };
-        begins(b"application/grpc") && !begins(b"application/grpc-web")
-    })
+/// Whether a request is gRPC. All of those are POSTs: others are spared the
+/// look at their content type.
+pub(crate) fn is_grpc_call(head: &RequestHead<'_>) -> bool {
+    *head.method() == Method::POST
+        && head.headers().get(http::header::CONTENT_TYPE).is_some_and(is_grpc_type)
+}
+
+/// Whether this content type is gRPC's; gRPC-Web is not gRPC, since its status
+/// travels inside the body.
+pub(crate) fn is_grpc_type(value: &HeaderValue) -> bool {
+    let begins = |prefix: &[u8]| {
+        let start = value.as_bytes().get(..prefix.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    begins(b"application/grpc") && !begins(b"application/grpc-web")
 }
 
 #[cfg(test)]

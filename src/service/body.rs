@@ -34,7 +34,8 @@ pin_project! {
             let mut this = this.project();
             let Some(mut watch) = this.watch.take() else { return };
             watch.watched.look_at_the_clock();
-            if let Err(payload) = watch.watched.run(Timing::IfLong, || this.inner.set(Inner::Empty)) {
+            let timing = if watch.is_finished { Timing::Not } else { Timing::IfLong };
+            if let Err(payload) = watch.watched.run(timing, || this.inner.set(Inner::Empty)) {
                 watch.panicked(&payload);
                 drop(watch);
                 if !std::thread::panicking() {
@@ -61,8 +62,16 @@ impl<B> ResponseBody<B> {
         ResponseBody { inner: Inner::Body { body }, watch: None }
     }
 
-    pub(super) fn watched(body: B, watch: BodyWatch) -> Self {
-        ResponseBody { inner: Inner::Body { body }, watch: Some(watch) }
+    #[inline]
+    pub(super) fn watched(body: B, watched: Option<Watched>, rest: Rest) -> Self {
+        let watch = watched.map(|watched| BodyWatch {
+            watched,
+            rest,
+            bytes: 0,
+            said_its_end: false,
+            is_finished: rest.is_over,
+        });
+        ResponseBody { inner: Inner::Body { body }, watch }
     }
 
     pub(super) fn empty() -> Self {
@@ -94,23 +103,34 @@ where
         };
         let Some(watch) = this.watch else { return body.poll_frame(cx) };
         watch.watched.look_at_the_clock();
-        let polled = watch.watched.run(Timing::IfLong, || body.as_mut().poll_frame(cx));
+        // Filled from inside, since what is returned is moved at each return.
+        let mut polled = Poll::Pending;
+        let ran = watch.watched.run(Timing::IfLong, || polled = body.as_mut().poll_frame(cx));
+        if let Err(payload) = ran {
+            watch.panicked(&payload);
+            resume_unwind(payload);
+        }
         match &polled {
-            Ok(Poll::Pending) => {}
-            Ok(Poll::Ready(Some(Ok(frame)))) => {
-                watch.frame(frame);
-                watch.said_its_end = quietly(|| body.is_end_stream()).unwrap_or(false);
+            Poll::Pending => {}
+            Poll::Ready(Some(Ok(frame))) => {
+                let said = quietly(|| {
+                    let bytes = frame.data_ref().map_or(0, Buf::remaining);
+                    (bytes, body.is_end_stream())
+                });
+                let (bytes, said_its_end) = said.unwrap_or_default();
+                watch.bytes = watch.bytes.saturating_add(bytes as u64);
+                watch.said_its_end = said_its_end;
+                watch.trailers(frame);
                 // A gRPC body that says so early may still have trailers.
-                let may_go_on = watch.nature == Nature::Grpc && !frame.is_trailers();
+                let may_go_on = watch.rest.nature == Nature::Grpc && !frame.is_trailers();
                 if frame.is_trailers() || (watch.said_its_end && !may_go_on) {
                     watch.ended();
                 }
             }
-            Ok(Poll::Ready(Some(Err(error)))) => watch.failed(error),
-            Ok(Poll::Ready(None)) => watch.ended(),
-            Err(payload) => watch.panicked(payload),
+            Poll::Ready(Some(Err(error))) => watch.failed(error),
+            Poll::Ready(None) => watch.ended(),
         }
-        polled.unwrap_or_else(|payload| resume_unwind(payload))
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -128,69 +148,60 @@ where
     }
 }
 
-/// What is left to learn of a request once its head is out.
-pub(super) struct BodyWatch {
-    watched: Watched,
-    nature: Nature,
+/// What the head says of the rest of a response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rest {
+    pub(super) nature: Nature,
     /// The head settled whether it failed; trailers change nothing.
-    judged: bool,
-    status: Status,
+    pub(super) judged: bool,
+    /// What it was answered with, if it goes on.
+    pub(super) code: u16,
+    /// So many bytes, if it says so; else more than any body has.
+    pub(super) expected: u64,
+    /// The head was slow already, and is judged by the end.
+    pub(super) head_was_slow: bool,
+    /// There is no more.
+    pub(super) is_over: bool,
+}
+
+impl Rest {
+    /// Of a response that is over at its head.
+    pub(super) fn nothing() -> Self {
+        Rest {
+            nature: Nature::Complete,
+            judged: true,
+            code: 0,
+            expected: u64::MAX,
+            head_was_slow: false,
+            is_over: true,
+        }
+    }
+}
+
+/// What is left to learn of a request once its head is out.
+struct BodyWatch {
+    watched: Watched,
+    rest: Rest,
     bytes: u64,
-    expected: Option<u64>,
     /// The body said after its last frame that nothing will follow.
     said_its_end: bool,
-    /// The head was slow already, and judged by the end.
-    head_was_slow: bool,
     /// There is nothing to learn any more but whether its destructor panics.
     is_finished: bool,
 }
 
 impl BodyWatch {
-    pub(super) fn new(
-        watched: Watched,
-        nature: Nature,
-        judged: bool,
-        status: Status,
-        expected: Option<u64>,
-    ) -> Self {
-        BodyWatch {
-            watched,
-            nature,
-            judged,
-            status,
-            bytes: 0,
-            expected,
-            said_its_end: false,
-            head_was_slow: false,
-            is_finished: false,
-        }
-    }
-
-    /// For a response that is judged by its end, and was slow at its head.
-    pub(super) fn head_was_slow(self, slow: bool) -> Self {
-        BodyWatch { head_was_slow: slow, ..self }
-    }
-
-    /// For a body that is over at the head.
-    pub(super) fn finished(watched: Watched) -> Self {
-        let watch = BodyWatch::new(watched, Nature::Complete, true, Status::Http(0), None);
-        BodyWatch { is_finished: true, ..watch }
-    }
-
-    fn frame<D: Buf>(&mut self, frame: &Frame<D>) {
-        if let Some(data) = frame.data_ref() {
-            let bytes = quietly(|| data.remaining()).unwrap_or_default();
-            self.bytes = self.bytes.saturating_add(bytes as u64);
-        }
-        let Some(trailers) = frame.trailers_ref().filter(|_| self.nature == Nature::Grpc) else {
+    /// The status in a gRPC call's trailers.
+    fn trailers<D>(&mut self, frame: &Frame<D>) {
+        let Some(trailers) = frame.trailers_ref().filter(|_| self.rest.nature == Nature::Grpc)
+        else {
             return;
         };
-        let status = classify::grpc_status(trailers).filter(|_| !self.judged);
+        let status = classify::grpc_status(trailers).filter(|_| !self.rest.judged);
         let failure = status.filter(|code| classify::is_grpc_failure(*code));
-        self.judged |= status.is_some();
+        self.rest.judged |= status.is_some();
         if let Some(code) = failure {
             let message = classify::grpc_message(trailers);
-            self.judged = true;
+            self.rest.judged = true;
             self.watched.observe(&Finding {
                 status: Some(Status::Grpc(code)),
                 reason: reason(&message),
@@ -200,20 +211,22 @@ impl BodyWatch {
     }
 
     /// The body is over and well.
+    #[inline]
     fn ended(&mut self) {
         if std::mem::replace(&mut self.is_finished, true) {
             return;
         }
         // A gRPC call that says no status is not known to have gone well.
-        if self.nature != Nature::Grpc || self.judged {
+        if self.rest.nature != Nature::Grpc || self.rest.judged {
             self.watched.answered();
         }
         let recorder = self.watched.recorder();
-        let by_end = recorder.rules.measure == Measure::EndOfBody && self.nature == Nature::Body;
-        let slow = by_end && (self.head_was_slow || self.watched.is_slow());
+        let by_end =
+            recorder.rules.measure == Measure::EndOfBody && self.rest.nature == Nature::Body;
+        let slow = by_end && (self.rest.head_was_slow || self.watched.is_slow());
         if slow {
             self.watched.observe(&Finding {
-                status: Some(self.status),
+                status: Some(Status::Http(self.rest.code)),
                 outcome: Outcome::SlowBody,
                 bytes: Some(self.bytes),
                 ..Finding::new(Kind::Slow)
@@ -226,7 +239,7 @@ impl BodyWatch {
         let rules = Arc::clone(&self.watched.recorder().rules);
         rules.error_types.reason(error, |reason| {
             self.watched.observe(&Finding {
-                status: Some(self.status),
+                status: Some(Status::Http(self.rest.code)),
                 outcome: Outcome::DuringBody,
                 reason,
                 bytes: Some(self.bytes),
@@ -241,19 +254,20 @@ impl BodyWatch {
     }
 
     /// The body was dropped, maybe before its end.
+    #[inline]
     fn dropped(&mut self) {
         if self.is_finished {
             return;
         }
         // With an exact length, its consumer may stop at the last byte.
-        let is_complete = self.expected.is_some_and(|expected| self.bytes >= expected);
-        if is_complete || self.said_its_end || self.head_was_slow {
+        let is_complete = self.bytes >= self.rest.expected;
+        if is_complete || self.said_its_end || self.rest.head_was_slow {
             self.ended();
             return;
         }
         let recorder = self.watched.recorder();
         recorder.handoff.ledger.body_cancelled();
-        if recorder.rules.body_cancelled && self.nature == Nature::Body {
+        if recorder.rules.body_cancelled && self.rest.nature == Nature::Body {
             self.watched.cancelled(Outcome::DuringBody, Some(self.bytes));
         }
     }

@@ -3,7 +3,7 @@
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
 use http::{Method, Response, StatusCode};
 
-use crate::observation::is_grpc;
+use crate::observation::is_grpc_type;
 
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 static GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -30,17 +30,12 @@ pub(crate) fn nature<B>(method: &Method, response: &Response<B>) -> Nature {
         || status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     {
-        Nature::Complete
-    } else if is_grpc(response.headers()) {
-        Nature::Grpc
-    } else if response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
-    {
-        Nature::Stream
-    } else {
-        Nature::Body
+        return Nature::Complete;
+    }
+    match response.headers().get(CONTENT_TYPE) {
+        Some(value) if is_grpc_type(value) => Nature::Grpc,
+        Some(value) if value.as_bytes().starts_with(b"text/event-stream") => Nature::Stream,
+        _ => Nature::Body,
     }
 }
 

@@ -2,18 +2,20 @@
 
 use std::fmt::{self, Display};
 use std::future::Future;
+use std::mem::swap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::response::Parts;
 use http::{Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
 use crate::observation::{Kind, Outcome, Reason, ReportedError, Status};
 
-use super::body::BodyWatch;
+use super::body::Rest;
 use super::classify::{self, Nature};
 use super::panics::{self, Payload};
 use super::recorder::Finding;
@@ -108,45 +110,50 @@ where
             };
         };
         let state = &mut this.state;
+        // Filled from inside, since what is returned is moved at each return.
+        let mut answer = Poll::Pending;
+        let mut dropped = Ok(());
         let ran = watched.run(Timing::Exact, || {
-            let polled = match state.as_mut().project() {
-                StateProj::Running { future } => future.poll(cx),
-                StateProj::Answer | StateProj::Done => Poll::Pending,
-            };
-            polled.map(|ended| {
-                // Now, so that what its destructors do is still part of it.
-                let dropped = catch_unwind(AssertUnwindSafe(|| state.set(State::Done)));
-                (ended, dropped)
-            })
-        });
-        let ended = match ran {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(ended)) => Ok(ended),
-            Err(payload) => Err(payload),
-        };
-        let Some(mut watched) = this.watched.take() else { return Poll::Pending };
-        watched.no_longer_runs();
-        match ended {
-            Ok((ended, dropped)) => {
-                if let Err(payload) = dropped {
-                    after_panic(&mut watched, payload);
-                }
-                Poll::Ready(match ended {
-                    Ok(response) => Ok(judge_head(response, watched)),
-                    Err(error) => {
-                        judge_error(&error, &mut watched);
-                        Err(error)
-                    }
-                })
+            if let StateProj::Running { future } = state.as_mut().project() {
+                answer = future.poll(cx);
             }
-            Err(payload) => {
+            if answer.is_ready() {
+                // Now, so that what its destructors do is still part of it.
+                dropped = catch_unwind(AssertUnwindSafe(|| state.set(State::Done)));
+            }
+        });
+        if ran.is_ok() && answer.is_pending() {
+            return Poll::Pending;
+        }
+        watched.no_longer_runs();
+        if ran.is_err() || dropped.is_err() {
+            // Taken out first, so that it is not told again where this unwinds.
+            let Some(mut watched) = this.watched.take() else { return Poll::Pending };
+            if let Err(payload) = dropped {
+                after_panic(&mut watched, payload);
+            }
+            if let Err(payload) = ran {
                 if let Err(second) = drop_inside(&mut watched, this.state) {
                     panics::discard(second);
                 }
                 after_panic(&mut watched, payload);
-                Poll::Ready(Ok(internal_server_error()))
+                return Poll::Ready(Ok(internal_server_error()));
             }
+            *this.watched = Some(watched);
         }
+        let rest = match (&mut answer, &mut *this.watched) {
+            (Poll::Ready(Ok(response)), Some(watched)) => judge_head(response, watched),
+            (Poll::Ready(Err(error)), Some(watched)) => {
+                judge_error(error, watched);
+                *this.watched = None;
+                Rest::nothing()
+            }
+            _ => Rest::nothing(),
+        };
+        let watched = this.watched;
+        answer.map_ok(|response| {
+            response.map(|body| ResponseBody::watched(body, watched.take(), rest))
+        })
     }
 }
 
@@ -178,11 +185,12 @@ fn judge_error<E: Display + 'static>(error: &E, watched: &mut Watched) {
     });
 }
 
-/// Judges the head, and sets the watch for the rest.
-fn judge_head<B: Body>(response: Response<B>, mut watched: Watched) -> Response<ResponseBody<B>> {
-    let (verdict, response) = verdict(&watched, response);
-    let Some(slot) = watched.slot() else { return response.map(ResponseBody::unwatched) };
-    let nature = classify::nature(slot.info().method(), &response);
+/// Judges the head; what is left to watch.
+#[inline]
+fn judge_head<B: Body>(response: &mut Response<B>, watched: &mut Watched) -> Rest {
+    let verdict = verdict(watched, response);
+    let Some(slot) = watched.slot() else { return Rest::nothing() };
+    let nature = classify::nature(slot.info().method(), response);
     let code = response.status().as_u16();
     let grpc =
         (nature == Nature::Grpc).then(|| classify::grpc_status(response.headers())).flatten();
@@ -197,51 +205,94 @@ fn judge_head<B: Body>(response: Response<B>, mut watched: Watched) -> Response<
             .filter(|code| classify::is_grpc_failure(*code))
             .map(|code| (Status::Grpc(code), Outcome::Plain)),
     };
-    let is_over =
-        nature == Nature::Complete || quietly(|| response.body().is_end_stream()).unwrap_or(false);
+    let body = response.body();
+    let (is_over, exact) = match nature {
+        Nature::Complete => (true, None),
+        _ => {
+            let said = quietly(|| match body.is_end_stream() {
+                true => (true, None),
+                false => (false, body.size_hint().exact()),
+            });
+            said.unwrap_or_default()
+        }
+    };
     let ends_late = rules.measure == Measure::EndOfBody && nature == Nature::Body && !is_over;
-    // An error that is reported is the reason, whatever panicked before.
-    let is_reported = response.extensions().get::<ReportedError>().is_some();
-    let failed = failed.filter(|_| is_reported || !watched.failed_by_panic());
     if let Some((status, outcome)) = failed {
-        let message = match status {
-            Status::Grpc(_) => classify::grpc_message(response.headers()),
-            _ => String::new(),
-        };
-        let reported = response.extensions().get::<ReportedError>();
-        let behind = match reported {
-            Some(error) => Reason::Chain(error.chain()),
-            None => reason(&message),
-        };
-        let found =
-            Finding { status: Some(status), outcome, reason: behind, ..Finding::new(Kind::Failed) };
-        watched.observe(&found);
+        judge_failure(response, watched, status, outcome);
     } else if watched.has_failed() {
         // As the panic behind it.
     } else if watched.was_hung() || (!ends_late && watched.is_slow()) {
         let status = Some(grpc.map_or(Status::Http(code), Status::Grpc));
         watched.observe(&Finding { status, ..Finding::new(Kind::Slow) });
     }
-    let watch = if is_over {
+    if is_over {
         watched.answered();
-        BodyWatch::finished(watched)
-    } else {
-        let exact = quietly(|| response.body().size_hint().exact()).flatten();
-        let expected = exact.or_else(|| classify::content_length(response.headers()));
-        let judged = verdict != Verdict::Default || grpc.is_some();
-        let slow = ends_late && watched.is_slow();
-        BodyWatch::new(watched, nature, judged, Status::Http(code), expected).head_was_slow(slow)
-    };
-    response.map(|body| ResponseBody::watched(body, watch))
+        return Rest::nothing();
+    }
+    Rest {
+        nature,
+        judged: verdict != Verdict::Default || grpc.is_some(),
+        code,
+        expected: exact
+            .or_else(|| classify::content_length(response.headers()))
+            .unwrap_or(u64::MAX),
+        head_was_slow: ends_late && watched.is_slow(),
+        is_over,
+    }
 }
 
-fn verdict<B>(watched: &Watched, response: Response<B>) -> (Verdict, Response<B>) {
-    let recorder = watched.recorder();
-    let (Some(failure_when), Some(slot)) = (&recorder.rules.failure_when, watched.slot()) else {
-        return (Verdict::Default, response);
+fn judge_failure<B>(
+    response: &Response<B>,
+    watched: &mut Watched,
+    status: Status,
+    outcome: Outcome,
+) {
+    // An error that is reported is the reason, whatever panicked before.
+    let reported = response.extensions().get::<ReportedError>();
+    if reported.is_none() && watched.failed_by_panic() {
+        return;
+    }
+    let message = match status {
+        Status::Grpc(_) => classify::grpc_message(response.headers()),
+        _ => String::new(),
     };
-    let (parts, body) = response.into_parts();
-    let said = failure_when
-        .call(&recorder.handoff.ledger, |failure_when| failure_when(slot.info(), &parts));
-    (said.unwrap_or_default(), Response::from_parts(parts, body))
+    let behind = match reported {
+        Some(error) => Reason::Chain(error.chain()),
+        None => reason(&message),
+    };
+    watched.observe(&Finding {
+        status: Some(status),
+        outcome,
+        reason: behind,
+        ..Finding::new(Kind::Failed)
+    });
+}
+
+/// What the user's rule says of it.
+#[inline]
+fn verdict<B>(watched: &Watched, response: &mut Response<B>) -> Verdict {
+    let recorder = watched.recorder();
+    match (&recorder.rules.failure_when, watched.slot()) {
+        (Some(failure_when), Some(slot)) => lend_head(response, |head| {
+            failure_when
+                .call(&recorder.handoff.ledger, |failure_when| failure_when(slot.info(), head))
+                .unwrap_or_default()
+        }),
+        _ => Verdict::Default,
+    }
+}
+
+/// Lends out a response's head as parts, and puts it back.
+fn lend_head<B, R>(response: &mut Response<B>, with: impl FnOnce(&Parts) -> R) -> R {
+    let (mut head, ()) = Response::new(()).into_parts();
+    let change_places = |response: &mut Response<B>, head: &mut Parts| {
+        swap(response.status_mut(), &mut head.status);
+        swap(response.version_mut(), &mut head.version);
+        swap(response.headers_mut(), &mut head.headers);
+        swap(response.extensions_mut(), &mut head.extensions);
+    };
+    change_places(response, &mut head);
+    let said = with(&head);
+    change_places(response, &mut head);
+    said
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::handoff::{Handoff, HungAs, Slot, Watch};
+use crate::handoff::{Handoff, Slot, Told, Watch};
 use crate::observation::{Endpoint, InFlight, Key, KeyRef, Kind, RouteRef, later};
 
 use super::recorder::{Capture, Finding, method_of, suppression};
@@ -20,12 +20,12 @@ pub(crate) struct HungWatch {
     handoff: Arc<Handoff>,
     floor: Duration,
     since: Instant,
-    told: Vec<Told>,
+    told: Vec<Running>,
     /// When the process had not run, and for how long.
     gaps: Vec<(Instant, Duration)>,
 }
 
-struct Told {
+struct Running {
     slot: Arc<Slot>,
     key: Key,
     /// Since when it is told to run.
@@ -74,7 +74,7 @@ impl HungWatch {
                 return;
             }
             look.waiting += 1;
-            if age < self.floor {
+            if Duration::from(age) < self.floor {
                 let began = slot.info().started();
                 look.young = Some(look.young.map_or(began, |young| young.min(began)));
             } else {
@@ -148,15 +148,13 @@ impl HungWatch {
                 None => KeyRef::Request { kind: Kind::Slow, method, route, status: None },
             };
             match slot.hang().tell(|| self.count(slot, route, key, now, by)) {
-                Some(HungAs::Counted { as_other: true, .. }) => {
-                    Some(Key::Other { kind: Kind::Slow })
-                }
-                Some(HungAs::Counted { as_other: false, .. }) => Some(key.to_key()),
+                Some(Told::Counted { as_other: true, .. }) => Some(Key::Other { kind: Kind::Slow }),
+                Some(Told::Counted { as_other: false, .. }) => Some(key.to_key()),
                 _ => None,
             }
         });
         if let Some(key) = key {
-            self.told.push(Told { slot: Arc::clone(slot), key, since });
+            self.told.push(Running { slot: Arc::clone(slot), key, since });
         }
     }
 
@@ -174,11 +172,11 @@ impl HungWatch {
         key: KeyRef<'_>,
         now: Instant,
         by: Option<&Arc<Endpoint>>,
-    ) -> HungAs {
+    ) -> Told {
         let span = (self.since, now);
         if let Some(rule) = suppression(&self.rules, slot, route, span, Kind::Hung) {
             self.handoff.tally.suppress(rule);
-            return HungAs::Suppressed(rule);
+            return Told::Suppressed(rule);
         }
         let found = Finding::new(Kind::Hung);
         let capture = Capture {
@@ -189,8 +187,8 @@ impl HungWatch {
             now,
             by: by.map(|by| &**by),
         };
-        let as_other = capture.facts(&found, |facts| self.handoff.tally.record(key, facts));
-        HungAs::Counted { as_other, by: by.cloned() }
+        let as_other = capture.record(key, &found);
+        Told::Counted { kind: Kind::Hung, status: None, as_other, by: by.cloned() }
     }
 
     /// When to look again for those that block the runtime. A clock that is
@@ -262,7 +260,7 @@ impl Watch for HungWatch {
             slot.info().with_route(&self.handoff.routes, |route| InFlight {
                 method: method_of(slot, route),
                 route: route.to_route(),
-                age,
+                age: age.into(),
                 polled_for,
             })
         };

@@ -3,11 +3,11 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::handoff::{Handoff, Notes, Slot};
+use crate::handoff::{Handoff, Notes, Slot, Told};
 use crate::observation::{
-    Detail, Endpoint, Facts, KeyRef, Kind, MethodName, Outcome, Reason, RouteRef, Rule, Site,
+    Age, Detail, Endpoint, Facts, KeyRef, Kind, MethodName, Outcome, Reason, RouteRef, Rule, Site,
     Status, Trace,
 };
 
@@ -16,11 +16,15 @@ use super::rules::Rules;
 
 /// Turns what happened to requests into observations. One for each layer,
 /// shared by all of its clones.
+///
+/// Each request reads it and counts a reference: not on the same cache lines,
+/// which all threads would pass around.
+#[repr(align(128))]
 pub(crate) struct Recorder {
     pub(super) rules: Arc<Rules>,
     pub(super) handoff: Arc<Handoff>,
-    slow_floor: Duration,
-    cancelled_floor: Duration,
+    slow_floor: Age,
+    cancelled_floor: Age,
     since: Instant,
     /// What ends when the last clone of the layer does.
     _keep: Arc<dyn Any + Send + Sync>,
@@ -51,21 +55,6 @@ impl Finding<'_> {
     }
 }
 
-/// What was counted of a request so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Told {
-    Nothing,
-    Suppressed(Rule),
-    /// Under which key; `other` where that found no room.
-    Counted {
-        kind: Kind,
-        status: Option<Status>,
-        as_other: bool,
-        /// Not under its own route, but as blocking or blocked by this one.
-        by: Option<Arc<Endpoint>>,
-    },
-}
-
 impl Recorder {
     pub(crate) fn new(
         rules: Arc<Rules>,
@@ -73,7 +62,8 @@ impl Recorder {
         keep: Arc<dyn Any + Send + Sync>,
     ) -> Arc<Self> {
         let since = handoff.clock.now();
-        let (slow_floor, cancelled_floor) = (rules.slow_floor(), rules.cancelled_floor());
+        let (slow_floor, cancelled_floor) =
+            (rules.slow_floor().into(), rules.cancelled_floor().into());
         Arc::new(Recorder { slow_floor, cancelled_floor, rules, handoff, since, _keep: keep })
     }
 
@@ -87,17 +77,21 @@ impl Recorder {
         self.handoff.clock.now()
     }
 
-    /// Whether a response that took this long is slow on the request's route.
+    /// Whether a response that took this long is slow on any route.
     #[inline]
-    pub(super) fn is_slow(&self, slot: &Slot, took: Duration) -> bool {
+    pub(super) fn may_be_slow(&self, took: Age) -> bool {
         took >= self.slow_floor
-            && self.with_route(slot, |route| took >= self.rules.slow_after(route))
     }
 
-    pub(super) fn is_cancellation(&self, slot: &Slot, took: Duration) -> bool {
+    /// Whether a response that took this long is slow on the request's route.
+    pub(super) fn is_slow(&self, slot: &Slot, took: Age) -> bool {
+        self.with_route(slot, |route| took >= self.rules.slow_after(route).into())
+    }
+
+    pub(super) fn is_cancellation(&self, slot: &Slot, took: Age) -> bool {
         // A route is looked up, and may be admitted, only for what matters.
         took >= self.cancelled_floor
-            && self.with_route(slot, |route| took >= self.rules.cancelled_after(route))
+            && self.with_route(slot, |route| took >= self.rules.cancelled_after(route).into())
     }
 
     pub(super) fn with_route<R>(&self, slot: &Slot, with: impl FnOnce(RouteRef<'_>) -> R) -> R {
@@ -107,7 +101,7 @@ impl Recorder {
     /// Counts what was found, once per request, under the worst kind so far.
     pub(super) fn observe(&self, slot: &Slot, told: &mut Told, now: Instant, found: &Finding<'_>) {
         // What was told while it ran is said again with its end.
-        let was_hung = matches!(told, Told::Counted { kind: Kind::Hung, .. });
+        let was_hung = told.is_hung();
         let is_same = was_hung && matches!(found.kind, Kind::Slow | Kind::Cancelled);
         if let Told::Counted { kind, .. } = told {
             if kind.severity() >= found.kind.severity() && !is_same {
@@ -168,24 +162,28 @@ impl Recorder {
                 by: by.as_deref(),
             };
             let tally = &self.handoff.tally;
-            let as_other = capture.facts(found, |facts| match &before {
-                // It stays where it was counted while it ran.
-                Told::Counted { kind: Kind::Hung, as_other, by: told_by, .. }
-                    if is_same && *told_by == by =>
-                {
-                    let kept = if *as_other { KeyRef::Other(Kind::Slow) } else { key };
-                    tally.renew(kept, facts)
-                }
-                Told::Counted { kind, as_other: true, .. } => {
-                    tally.amend(KeyRef::Other(kind.of_key()), key, facts)
-                }
-                Told::Counted { by: Some(by), .. } => tally.amend(by.blocked(), key, facts),
-                Told::Counted { kind, status, .. } => {
-                    tally.amend(request(kind.of_key(), *status), key, facts)
-                }
-                Told::Suppressed(rule) => tally.unsuppress(*rule, key, facts),
-                Told::Nothing => tally.record(key, facts),
-            });
+            let as_other = if before == Told::Nothing {
+                capture.record(key, found)
+            } else {
+                capture.facts(found, |facts| match &before {
+                    // It stays where it was counted while it ran.
+                    Told::Counted { kind: Kind::Hung, as_other, by: told_by, .. }
+                        if is_same && *told_by == by =>
+                    {
+                        let kept = if *as_other { KeyRef::Other(Kind::Slow) } else { key };
+                        tally.renew(kept, facts)
+                    }
+                    Told::Counted { kind, as_other: true, .. } => {
+                        tally.amend(KeyRef::Other(kind.of_key()), key, facts)
+                    }
+                    Told::Counted { by: Some(by), .. } => tally.amend(by.blocked(), key, facts),
+                    Told::Counted { kind, status, .. } => {
+                        tally.amend(request(kind.of_key(), *status), key, facts)
+                    }
+                    Told::Suppressed(rule) => tally.unsuppress(*rule, key, facts),
+                    Told::Nothing => tally.record(key, facts),
+                })
+            };
             let kind = if is_same { Kind::Hung } else { found.kind };
             *told = Told::Counted { kind, status, as_other, by };
         });
@@ -219,7 +217,7 @@ impl Recorder {
         let age = slot.age(now);
         let polls = slot.polls().read(age);
         polls.is_some_and(|polls| {
-            polls.longest() >= self.rules.blocked_after && polls.is_blocking(age)
+            polls.longest() >= self.rules.blocked_after && polls.is_blocking(age.into())
         })
     }
 
@@ -303,6 +301,23 @@ pub(super) struct Capture<'a> {
 }
 
 impl Capture<'_> {
+    /// Counts what was found; whether that had to be as `other`.
+    pub(super) fn record(&self, key: KeyRef<'_>, found: &Finding<'_>) -> bool {
+        let took = self.now.saturating_duration_since(self.slot.info().started());
+        let mut is_shown = false;
+        let as_other = self.handoff.tally.record_with(key, (self.now, took), |window| {
+            is_shown = true;
+            self.facts(found, |facts| window.take(facts));
+        });
+        if !is_shown {
+            // One that is told only by number has shown its logs as well.
+            if let Some(notes) = self.slot.taken_notes() {
+                notes.logs_shown();
+            }
+        }
+        as_other
+    }
+
     /// Lends out what was found with all that is known of the request.
     pub(super) fn facts<R>(&self, found: &Finding<'_>, with: impl FnOnce(&Facts<'_>) -> R) -> R {
         let info = self.slot.info();
@@ -354,8 +369,8 @@ pub(super) fn method_of(slot: &Slot, route: RouteRef<'_>) -> MethodName {
 }
 
 fn is_probe(slot: &Slot) -> bool {
-    const PROBES: [&str; 3] = ["kube-probe/", "ELB-HealthChecker/", "GoogleHC/"];
+    const PROBES: [&[u8]; 3] = [b"kube-probe/", b"ELB-HealthChecker/", b"GoogleHC/"];
     slot.info()
-        .header(&http::header::USER_AGENT)
-        .is_some_and(|agent| PROBES.iter().any(|probe| agent.starts_with(probe)))
+        .header_value(&http::header::USER_AGENT)
+        .is_some_and(|agent| PROBES.iter().any(|probe| agent.as_bytes().starts_with(probe)))
 }

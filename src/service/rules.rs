@@ -9,7 +9,7 @@ use http::header::HeaderName;
 
 use crate::handoff::Ledger;
 use crate::observation::{
-    Kind, PathCapture, QueryCapture, RequestHead, RequestInfo, RouteRef, is_grpc,
+    Kind, PathCapture, QueryCapture, RequestHead, RequestInfo, RouteRef, is_grpc_call,
 };
 
 use super::callback::Callback;
@@ -170,12 +170,17 @@ pub(crate) struct Ignore {
 }
 
 impl Ignore {
+    #[inline]
     pub(crate) fn covers(
         &self,
         head: &RequestHead<'_>,
         named: Option<&str>,
         ledger: &Ledger,
     ) -> bool {
+        !self.is_empty() && self.some_cover(head, named, ledger)
+    }
+
+    fn some_cover(&self, head: &RequestHead<'_>, named: Option<&str>, ledger: &Ledger) -> bool {
         let path = || head.original_uri().path();
         self.paths.iter().any(|prefix| has_segments(path(), prefix))
             || self.methods.iter().any(|method| method == head.method())
@@ -187,9 +192,17 @@ impl Ignore {
                 .is_some_and(|when| when.call(ledger, |when| when(head)).unwrap_or(false))
     }
 
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+            && self.methods.is_empty()
+            && self.routes.is_empty()
+            && self.when.is_none()
+    }
+
     /// A gRPC request's path is its route.
     fn covers_grpc(&self, head: &RequestHead<'_>) -> bool {
-        is_grpc(head.headers()) && self.routes.iter().any(|route| route == head.uri().path())
+        is_grpc_call(head) && self.routes.iter().any(|route| route == head.uri().path())
     }
 
     fn covers_route(&self, head: &RequestHead<'_>, named: Option<&str>) -> bool {

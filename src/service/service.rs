@@ -85,7 +85,8 @@ where
         let Some(mut watched) = watched else {
             return ResponseFuture::unwatched(self.inner.call(request));
         };
-        match watched.run(Timing::FromTheStart, || self.inner.call(request)) {
+        let called = watched.run(Timing::IfLongFromTheStart, || self.inner.call(request));
+        match called {
             Ok(future) => ResponseFuture::watched(future, watched),
             Err(payload) => {
                 watched.no_longer_runs();

@@ -2,23 +2,24 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use crate::handoff::{Current, Entered, HungAs, Notes, PanicRecord, Slot, Ticket, with_current};
-use crate::observation::{Kind, Outcome, Reason, RequestHead};
+use crate::handoff::{Current, Entered, Notes, PanicRecord, Slot, Told, with_current};
+use crate::observation::{Age, Kind, Outcome, Reason, RequestHead, later};
 
 use super::panics::Payload;
-use super::recorder::{Finding, Recorder, Told};
+use super::recorder::{Finding, Recorder};
 use super::shown::said;
 
 /// One request under watch. Dropping it leaves the registry.
 pub(super) struct Watched {
     recorder: Arc<Recorder>,
-    slot: Option<Arc<Slot>>,
-    place: Ticket,
-    told: Told,
-    /// What the clock said when a timed part was over.
-    seen: Option<Instant>,
+    /// The request; while a part of it runs, what runs around that.
+    current: Current,
+    /// The clock was read when a part of it was over, and nothing ran since:
+    /// the meter knows.
+    is_timed: bool,
+    /// Something was counted of it, or kept from being told.
+    is_told: bool,
     /// There was an answer, and nothing was wrong with it.
     answered: bool,
     /// Something worse than slow was found, told or not.
@@ -28,17 +29,20 @@ pub(super) struct Watched {
 /// How a part of a request is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timing {
-    /// It begins with the request itself.
-    FromTheStart,
     /// By a look at the clock before and after.
     Exact,
     /// Only if it takes so long that our thread sees it.
     IfLong,
+    /// As `IfLong`; it begins with the request itself.
+    IfLongFromTheStart,
+    /// Not at all.
+    Not,
 }
 
 impl Watched {
     /// Begins to watch a request, unless a rule says not to, or the same layer
     /// already watches it further out.
+    #[inline]
     pub(super) fn begin(recorder: &Arc<Recorder>, head: &RequestHead<'_>) -> Option<Self> {
         let parent = with_current(|current| match current {
             Current::Request(slot) => Some(Arc::clone(slot)),
@@ -56,23 +60,21 @@ impl Watched {
             return None;
         }
         let now = handoff.clock.now();
-        let (slot, place) = handoff.registry.enter(recorder.id(), parent, now, |info| {
+        let slot = handoff.registry.enter(recorder.id(), parent, now, |info| {
             info.fill(head, &rules.headers, named, now);
         });
-        if handoff.unrouted.note(slot.info().has_route()) {
+        if handoff.unrouted.note(|| slot.info().has_route()) {
             tracing::warn!(
                 target: "tower_slack_alert",
                 "100 requests without any route, so routes are guessed from paths: apply the layer \
                  inside the router (Router::layer), or set route_fn"
             );
         }
-        let recorder = Arc::clone(recorder);
         Some(Watched {
-            recorder,
-            slot: Some(slot),
-            place,
-            told: Told::Nothing,
-            seen: None,
+            recorder: Arc::clone(recorder),
+            current: Current::Request(slot),
+            is_timed: false,
+            is_told: false,
             answered: false,
             failed: false,
         })
@@ -85,17 +87,18 @@ impl Watched {
 
     /// Runs a part of the request: it is the thread's current one meanwhile,
     /// its time is measured, and a panic is caught.
+    #[inline]
     pub(super) fn run<R>(
         &mut self,
         timing: Timing,
         part: impl FnOnce() -> R,
     ) -> Result<R, Payload> {
-        let is_measured = self.recorder.rules.poll_accounting;
+        let is_measured = timing != Timing::Not && self.recorder.rules.poll_accounting;
         if is_measured {
             self.begin_part(timing);
         }
         let ran = {
-            let _entered = Entered::new(&mut self.slot);
+            let _entered = Entered::new(&mut self.current);
             catch_unwind(AssertUnwindSafe(part))
         };
         if is_measured {
@@ -106,98 +109,90 @@ impl Watched {
 
     #[inline]
     fn begin_part(&self, timing: Timing) {
-        let Some(slot) = &self.slot else { return };
+        let Some(slot) = self.slot() else { return };
         match timing {
-            Timing::FromTheStart => slot.polls().begin(Duration::ZERO),
             Timing::Exact => slot.polls().begin(slot.age(self.recorder.now())),
             Timing::IfLong => slot.polls().begin_untimed(),
+            Timing::IfLongFromTheStart => slot.polls().begin_from_the_start(),
+            Timing::Not => {}
         }
     }
 
     #[inline]
     fn end_part(&mut self, timing: Timing) {
-        let Some(slot) = &self.slot else { return };
-        let recorder = &self.recorder;
-        let mut seen = None;
-        let mut age = || {
-            let now = recorder.now();
-            seen = Some(now);
-            slot.age(now)
+        let Some(slot) = self.slot() else { return };
+        let age = || slot.age(self.recorder.now());
+        self.is_timed |= match timing {
+            Timing::Exact => {
+                slot.polls().end(age());
+                true
+            }
+            Timing::IfLong | Timing::IfLongFromTheStart => slot.polls().end_untimed(age),
+            Timing::Not => false,
         };
-        match timing {
-            Timing::IfLong => slot.polls().end_untimed(age),
-            Timing::FromTheStart | Timing::Exact => slot.polls().end(age()),
-        }
-        self.seen = seen.or(self.seen.filter(|_| timing == Timing::IfLong));
-    }
-
-    /// The current time, or when the part of the request that has just run was
-    /// over.
-    #[inline]
-    fn now(&self) -> Instant {
-        self.seen.unwrap_or_else(|| self.recorder.now())
     }
 
     /// Time has passed since a part of the request ran.
     #[inline]
     pub(super) fn look_at_the_clock(&mut self) {
-        self.seen = None;
+        self.is_timed = false;
     }
 
     #[inline]
     pub(super) fn slot(&self) -> Option<&Slot> {
-        self.slot.as_deref()
+        match &self.current {
+            Current::Request(slot) => Some(slot),
+            _ => None,
+        }
     }
 
-    /// Time since the request came.
+    /// Time from when the request came to now, or to when the part of it that
+    /// has just run was over.
     #[inline]
-    pub(super) fn elapsed(&self) -> Duration {
-        let now = self.now();
-        self.slot().map(|slot| slot.age(now)).unwrap_or_default()
+    pub(super) fn elapsed(&self) -> Age {
+        match self.slot() {
+            Some(slot) if self.is_timed => slot.polls().ended(),
+            Some(slot) => slot.age(self.recorder.now()),
+            None => Age::ZERO,
+        }
     }
 
     /// Whether it has taken so long by now that it is slow on its route.
     #[inline]
     pub(super) fn is_slow(&self) -> bool {
         let elapsed = self.elapsed();
-        self.slot().is_some_and(|slot| self.recorder.is_slow(slot, elapsed))
+        self.recorder.may_be_slow(elapsed)
+            && self.slot().is_some_and(|slot| self.recorder.is_slow(slot, elapsed))
     }
 
     /// Counts what was found.
     pub(super) fn observe(&mut self, found: &Finding<'_>) {
-        let now = self.now();
         self.failed |= found.kind.severity() > Kind::Hung.severity();
-        if let Some(slot) = &self.slot {
-            self.recorder.observe(slot, &mut self.told, now, found);
-            slot.hang().settle();
-        }
+        let elapsed = self.elapsed();
+        let Current::Request(slot) = &self.current else { return };
+        let now = later(slot.info().started(), elapsed.into());
+        let mut told = if self.is_told { self.told() } else { Told::Nothing };
+        self.is_told = true;
+        self.recorder.observe(slot, &mut told, now, found);
+        slot.hang().set_told(told);
+        slot.hang().settle();
     }
 
-    /// Its future is over: whether it had been told while it ran.
+    /// Its future is over.
     #[inline]
     pub(super) fn no_longer_runs(&mut self) {
-        let hung = self.slot().and_then(|slot| slot.hang().end());
-        match hung {
-            Some(HungAs::Suppressed(rule)) => self.told = Told::Suppressed(rule),
-            Some(HungAs::Counted { as_other, by }) => {
-                self.told = Told::Counted { kind: Kind::Hung, status: None, as_other, by };
-            }
-            None => {}
-        }
+        self.is_told |= self.slot().is_some_and(|slot| slot.hang().end());
     }
 
-    /// How it ended is counted, or will not be.
-    #[inline]
-    fn settle(&self) {
-        if let Some(slot) = self.slot() {
-            slot.hang().settle();
-        }
+    #[cold]
+    fn told(&self) -> Told {
+        self.slot().map(|slot| slot.hang().told()).unwrap_or_default()
     }
 
     /// Whether it was told while it ran.
     #[inline]
     pub(super) fn was_hung(&self) -> bool {
-        matches!(self.told, Told::Counted { kind: Kind::Hung, .. })
+        self.is_told && self.told().is_hung()
     }
 
     /// Whether something worse than slow was found.
@@ -272,7 +267,7 @@ impl Watched {
         if let Some(record) = self.hooked().filter(|_| panics).and_then(Notes::panic_apart) {
             self.observe_record(&record);
         }
-        if let Some(slot) = self.slot.as_ref().filter(|_| logs) {
+        if let Some(slot) = self.slot().filter(|_| logs) {
             let now = self.recorder.now();
             self.recorder.tell_logs(slot, now);
         }
@@ -280,8 +275,8 @@ impl Watched {
 }
 
 impl Drop for Watched {
+    #[inline]
     fn drop(&mut self) {
-        self.settle();
         // First, so that what is not told here finds somebody else to tell it.
         let has_notes = self.slot().is_some_and(|slot| {
             slot.close();
@@ -290,13 +285,17 @@ impl Drop for Watched {
         if has_notes {
             self.tell_the_rest();
         }
-        if let Some(slot) = self.slot.take() {
-            // One that only a rule kept from being told was answered well.
-            let is_fine = matches!(self.told, Told::Nothing | Told::Suppressed(_)) && !self.failed;
-            if self.answered && is_fine {
-                self.recorder.succeeded(&slot);
-            }
-            self.recorder.handoff.registry.leave(self.place, slot);
+        // One that only a rule kept from being told was answered well.
+        let is_fine =
+            !self.failed && (!self.is_told || !matches!(self.told(), Told::Counted { .. }));
+        let Current::Request(slot) = std::mem::take(&mut self.current) else { return };
+        if self.is_told {
+            // How it ended is counted, or will not be.
+            slot.hang().settle();
         }
+        if self.answered && is_fine {
+            self.recorder.succeeded(&slot);
+        }
+        self.recorder.handoff.registry.leave(slot);
     }
 }
