@@ -38,6 +38,8 @@
 //! # }
 //! ```
 //!
+//! The guides say more: [`guide`].
+//!
 //! # Where to put the layer
 //!
 //! A layer sees what the layers inside it let through. Put this one outside of
@@ -183,6 +185,8 @@
 mod capture;
 mod config;
 mod delivery;
+#[cfg(all(any(doc, doctest), feature = "full"))]
+pub mod guide;
 mod handoff;
 mod incident;
 mod layer;

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms it may import. Arrows point one way.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
+    // Words for people.
+    ("guide", &[]),
     ("observation", &[]),
     ("handoff", &["observation"]),
     ("capture", &["observation", "handoff"]),

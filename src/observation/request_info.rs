@@ -8,6 +8,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Version};
 
+use super::route::names_a_method;
 use super::{RequestHead, Route, RouteBudget, RouteRef};
 
 /// So many headers are few: measured, by the count of instructions.
@@ -145,6 +146,11 @@ impl RequestInfo {
     /// Whether a route was given and need not be guessed.
     pub(crate) fn has_route(&self) -> bool {
         self.is_grpc || self.template().is_some()
+    }
+
+    /// Whether the path is the route: of gRPC, and not a value in it.
+    pub(crate) fn is_grpc_route(&self) -> bool {
+        self.is_grpc && self.template().is_none() && names_a_method(self.path())
     }
 
     /// A header's value, if the header is on the allow-list (`user-agent` and

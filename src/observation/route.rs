@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::privacy::is_secret_like;
+use super::privacy::{is_jwt, is_secret_like};
 
 /// The low-cardinality name of what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -147,17 +147,22 @@ impl RouteBudget {
 }
 
 /// Whether a path names a service and a method, as gRPC's do.
-fn names_a_method(path: &str) -> bool {
-    let is_name = |part: &str, dots: bool| {
-        !part.is_empty()
-            && !is_secret_like(part)
-            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || (dots && b == b'.'))
-    };
+pub(super) fn names_a_method(path: &str) -> bool {
     let mut parts = path.strip_prefix('/').unwrap_or_default().split('/');
     path.len() <= MAX_LEN
-        && parts.next().is_some_and(|service| is_name(service, true))
-        && parts.next().is_some_and(|method| is_name(method, false))
+        && parts.next().is_some_and(|service| !is_jwt(service) && service.split('.').all(is_name))
+        && parts.next().is_some_and(is_name)
         && parts.next().is_none()
+}
+
+/// Whether somebody named something so: a version may end a long name, and
+/// digits in other places make a long one a token.
+fn is_name(part: &str) -> bool {
+    let stem = part.trim_end_matches(|c: char| c.is_ascii_digit());
+    !part.is_empty()
+        && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && part.len() - stem.len() <= 3
+        && !is_secret_like(stem)
 }
 
 /// A route on the stack, so that a known one is found without allocating.
@@ -259,6 +264,12 @@ mod tests {
     fn only_method_names_are_taken_as_they_are() {
         let grpc = |path: &str| RouteBudget::default().grpc(path).as_str().to_owned();
         assert_eq!(grpc("/shop.v1.Orders/Create2"), "/shop.v1.Orders/Create2");
+        let long = "/shop.orders.v1.OrderService/ListOrdersOfCustomerV2";
+        assert_eq!(grpc(long), long);
+        assert_eq!(grpc("/a/a1b2c3d4e5f6g7h8i9j0k"), "/a/{}");
+        assert_eq!(grpc("/a.a1b2c3d4e5f6g7h8i9j0k/b"), "/{}/b");
+        assert_eq!(grpc("/a/abcdefghijklmnopqrstu1234"), "/a/{}");
+        assert_eq!(grpc("/a..b/c"), "/a..b/c");
         assert_eq!(grpc("/invite/ann@example.com"), "/invite/{}");
         assert_eq!(grpc("/invite/eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl"), "/invite/{}");
         assert_eq!(grpc("/a/b/123"), "/a/b/{}");

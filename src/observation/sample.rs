@@ -116,6 +116,10 @@ impl Sample {
             if facts.path != PathCapture::TemplateOnly {
                 self.path.set(info.path(), PATH);
             }
+            if facts.path == PathCapture::Masked && info.is_grpc_route() {
+                // The route says it already.
+                self.path_capture = PathCapture::Full;
+            }
             if facts.query != QueryCapture::Nothing {
                 self.query.set(info.query().unwrap_or_default(), QUERY);
             }

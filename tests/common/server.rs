@@ -54,8 +54,13 @@ impl Server {
     }
 
     /// Asks it to stop, and returns what it says at the end.
-    pub(crate) fn stop(mut self) -> String {
+    pub(crate) fn stop(self) -> String {
         self.signal("-TERM");
+        self.said()
+    }
+
+    /// What it says until it ends well.
+    pub(crate) fn said(mut self) -> String {
         let mut said = String::new();
         self.output.read_to_string(&mut said).unwrap();
         assert!(self.child.wait().unwrap().success());
