@@ -146,10 +146,10 @@ fn check(all: &[(Case, Measured)]) -> Result<(), String> {
             let instructions = at(measured.instructions) - at(base.instructions);
             let allocations = at(measured.allocations) - at(base.allocations);
             let text = format!(
-                "{}, {:?}: {instructions:.0} instructions of {limit:.0}, {allocations:.0} \
+                "{}, {}: {instructions:.0} instructions of {limit:.0}, {allocations:.0} \
                  allocations of {most_allocations:.0}, future +{} B of {most_bytes}",
-                case.name(),
-                PACES.get(pace),
+                case.name().trim_matches('*'),
+                if pace == 0 { "ready" } else { "pending once" },
                 measured.future - base.future,
             );
             println!("{text}");
