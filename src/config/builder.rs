@@ -338,6 +338,7 @@ impl AlertConfigBuilder {
     }
 
     /// How long one call to Slack may take, from 100 ms to 60 s. Default: 10 s.
+    /// Connecting may take half of it, and at most 5 s.
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         self.http.total_timeout = limit;
         self

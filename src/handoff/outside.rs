@@ -87,13 +87,16 @@ impl Outside {
         let (handoff, nowhere) = (&self.handoff, Site::nowhere());
         let site = line.site.as_ref().unwrap_or(&nowhere);
         let now = handoff.clock.now();
-        let facts = Facts {
-            reason: Reason::Text(&line.text),
-            site: Some(site),
-            in_flight: handoff.registry.in_flight(),
-            ..Facts::at(now.checked_sub(at.elapsed()).unwrap_or(now))
-        };
-        handoff.tally.record(KeyRef::Log { target: &line.target, site }, &facts);
+        let at = now.checked_sub(at.elapsed()).unwrap_or(now);
+        let key = KeyRef::Log { target: &line.target, site };
+        handoff.tally.record_with(key, (at, Duration::ZERO), |window| {
+            window.take(&Facts {
+                reason: Reason::Text(&line.text),
+                site: Some(site),
+                in_flight: handoff.registry.in_flight(),
+                ..Facts::at(at)
+            });
+        });
     }
 
     /// Whether anybody wants to know of panics.

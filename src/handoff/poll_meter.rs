@@ -11,8 +11,6 @@ use super::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 const IDLE: u64 = 0;
 /// It is being polled, and nobody has looked at a clock.
 const UNTIMED: u64 = u64::MAX;
-/// As [`UNTIMED`], since it came.
-const FROM_THE_START: u64 = u64::MAX - 1;
 
 /// Measures a request's polls, in nanoseconds since it came.
 ///
@@ -52,12 +50,6 @@ impl PollMeter {
         self.start(UNTIMED);
     }
 
-    /// As [`begin_untimed`](PollMeter::begin_untimed), with the request itself.
-    #[inline]
-    pub(crate) fn begin_from_the_start(&self) {
-        self.start(FROM_THE_START);
-    }
-
     #[inline]
     fn start(&self, since: u64) {
         self.thread.store(ThreadName::here().number(), Ordering::Relaxed);
@@ -90,7 +82,7 @@ impl PollMeter {
         let since = self.since.load(Ordering::Relaxed);
         // Rarely it is stamped just now; then it was short, and is not counted.
         self.since.store(IDLE, Ordering::Relaxed);
-        let is_seen = since < FROM_THE_START;
+        let is_seen = since != UNTIMED;
         if is_seen {
             let now = stamp(age());
             self.ended.store(now, Ordering::Relaxed);
@@ -126,12 +118,11 @@ impl PollMeter {
         let now = stamp(age);
         let since = match self.since.load(Ordering::Relaxed) {
             IDLE => return None,
-            mark @ (UNTIMED | FROM_THE_START) => {
-                let since = if mark == UNTIMED { now } else { stamp(Age::ZERO) };
+            UNTIMED => {
                 let stamped =
-                    self.since.compare_exchange(mark, since, Ordering::Relaxed, Ordering::Relaxed);
+                    self.since.compare_exchange(UNTIMED, now, Ordering::Relaxed, Ordering::Relaxed);
                 stamped.ok()?;
-                since
+                now
             }
             since => since,
         };
@@ -163,10 +154,10 @@ impl PollMeter {
     }
 }
 
-/// Never one of the marks.
+/// Never one of the two marks.
 #[inline]
 fn stamp(age: Age) -> u64 {
-    age.nanos().min(FROM_THE_START - 2) + 1
+    age.nanos().min(UNTIMED - 2) + 1
 }
 
 #[cfg(test)]
@@ -213,17 +204,5 @@ mod tests {
         meter.end_untimed(|| ms(35));
         assert_eq!(meter.read(ms(90)).unwrap().longest(), 25 * MS);
         assert_eq!(meter.current(ms(90)), None);
-    }
-
-    #[test]
-    fn what_began_with_the_request_counts_from_there() {
-        let meter = PollMeter::default();
-        meter.begin_from_the_start();
-        meter.end_untimed(|| unreachable!("nobody saw it"));
-        meter.begin_from_the_start();
-        assert_eq!(meter.current(ms(30)), Some(30 * MS));
-        meter.end_untimed(|| ms(35));
-        assert_eq!(meter.read(ms(90)).unwrap().longest(), 35 * MS);
-        assert_eq!(meter.longest_wait(ms(50)), 15 * MS);
     }
 }

@@ -16,8 +16,8 @@ const BETWEEN_TURNS: Duration = Duration::from_micros(20);
 /// Idle slots kept by each shard.
 const POOLED: usize = 1024;
 
-/// The requests in flight. Entering and leaving lock one shard, and allocate
-/// only while the number in flight grows; a shard keeps up to 1,024 idle slots.
+/// The requests in flight. Entering locks one shard and leaving the same one,
+/// and they allocate only while the number in flight grows; a shard keeps up to 1,024 idle slots.
 /// Nothing is shared by all threads.
 #[derive(Debug)]
 pub(crate) struct Registry {

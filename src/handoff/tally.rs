@@ -32,33 +32,43 @@ pub(crate) struct Tally {
 
 type Prehashed = BuildHasherDefault<KeyHash>;
 
+/// Of so many observations each sample is wanted.
+const FIRST_FEW: u64 = 8;
+
 #[derive(Debug)]
 struct Entry {
     key: Key,
     window: Mutex<Window>,
-    /// The window wants none that took less, in nanoseconds: asked without its
-    /// lock, which all threads share.
-    wanted_from: AtomicU64,
+    /// What took at least so long, in nanoseconds, is slower than all in the
+    /// window: asked without its lock, which all threads share.
+    slower_from: AtomicU64,
 }
 
 impl Entry {
     fn new(key: Key) -> Arc<Self> {
-        Arc::new(Entry { key, window: Mutex::default(), wanted_from: AtomicU64::new(0) })
+        Arc::new(Entry { key, window: Mutex::default(), slower_from: AtomicU64::new(0) })
+    }
+
+    /// Whether a sample is wanted of the `count`th observation since our thread
+    /// has drained: of the first few, of fewer and fewer later on, and of those
+    /// that are slower than before.
+    fn wants(&self, count: u64, took: Duration) -> bool {
+        count <= FIRST_FEW
+            || count.is_power_of_two()
+            || Age::from(took).nanos() >= self.slower_from.load(Ordering::Relaxed)
     }
 
     /// Offers a sample to the window, unless somebody else holds it.
-    fn offer(&self, took: Duration, fill: impl FnOnce(&mut Window)) {
+    fn offer(&self, fill: impl FnOnce(&mut Window)) {
         let Some(mut window) = try_relock(&self.window) else { return };
         fill(&mut window);
-        if !window.wants(took) {
-            let from = Age::from(took).nanos().saturating_add(1);
-            self.wanted_from.fetch_max(from, Ordering::Relaxed);
-        }
+        let slowest = window.slowest().map_or(0, |took| Age::from(took).nanos());
+        self.slower_from.store(slowest.saturating_add(1), Ordering::Relaxed);
     }
 
     fn drain(&self) -> Samples {
         let mut window = relock(&self.window);
-        self.wanted_from.store(0, Ordering::Relaxed);
+        self.slower_from.store(0, Ordering::Relaxed);
         window.drain()
     }
 }
@@ -174,9 +184,9 @@ impl Tally {
         when: (Instant, Duration),
         fill: impl FnOnce(&mut Window),
     ) -> bool {
-        self.count(Before::Nothing, key, when, |entry| {
-            if Age::from(when.1).nanos() >= entry.wanted_from.load(Ordering::Relaxed) {
-                entry.offer(when.1, fill);
+        self.count(Before::Nothing, key, when, |entry, count| {
+            if entry.wants(count, when.1) {
+                entry.offer(fill);
             }
         })
     }
@@ -208,9 +218,7 @@ impl Tally {
 
     fn count_facts(&self, before: Before<'_>, key: KeyRef<'_>, facts: &Facts<'_>) -> bool {
         let (at, took) = (facts.at, facts.took);
-        self.count(before, key, (at, took), |entry| {
-            entry.offer(took, |window| window.take(facts));
-        })
+        self.count(before, key, (at, took), |entry, _| entry.offer(|window| window.take(facts)))
     }
 
     fn count(
@@ -218,13 +226,12 @@ impl Tally {
         before: Before<'_>,
         key: KeyRef<'_>,
         (at, took): (Instant, Duration),
-        sample: impl FnOnce(&Entry),
+        sample: impl FnOnce(&Entry, u64),
     ) -> bool {
         let hash = self.hasher.hash_one(key);
         let stripe = self.stripes.at(self.stripes.here());
         let as_other = {
-            // One lock for all of it: a snapshot sees it whole or not at all,
-            // and no count is drained without its sample.
+            // One lock for all of it: a snapshot sees it whole or not at all.
             let mut stripe = relock(stripe);
             let is_new = matches!(before, Before::Nothing);
             stripe.observed += u64::from(is_new);
@@ -254,7 +261,7 @@ impl Tally {
             one.total = u64::from(!matches!(before, Before::Same));
             row.counts.merge(&one);
             row.moved_in += u64::from(matches!(before, Before::Counted(_)));
-            sample(&row.entry);
+            sample(&row.entry, row.counts.total);
             matches!(row.entry.key, Key::Other { .. })
         };
         self.wake();
@@ -541,6 +548,37 @@ mod tests {
         let row = |kind| batch.rows.iter().find(|row| row.key.kind() == kind).unwrap();
         assert_eq!((row(Kind::Slow).counts.total, row(Kind::Slow).moved_out), (1, 1));
         assert_eq!((row(Kind::BodyFailed).counts.total, row(Kind::BodyFailed).moved_in), (1, 1));
+    }
+
+    #[test]
+    fn a_storm_is_sampled_now_and_then_and_its_slowest_always() {
+        let tally = Tally::new();
+        tally.record(key(Kind::Failed, "/a"), &facts());
+        tally.drain();
+        let mut samples = 0;
+        for n in 1..=1_000_u64 {
+            let took = Duration::from_millis(if n == 777 { 900 } else { 5 });
+            let when = (Instant::now(), took);
+            tally.record_with(key(Kind::Failed, "/a"), when, |window| {
+                samples += 1;
+                window.take(&Facts { took, ..facts() });
+            });
+        }
+        // Eight, then 16, 32, … 512, and the slowest.
+        assert_eq!(samples, 8 + 6 + 1);
+        let row = tally.drain().rows.remove(0);
+        assert_eq!(row.counts.total, 1_000);
+        assert_eq!(row.samples.slowest().unwrap().took(), Duration::from_millis(900));
+
+        // One that is amended into it later takes nothing from the slowest.
+        let slow = Facts { took: Duration::from_secs(9), ..facts() };
+        tally.record(key(Kind::Failed, "/a"), &slow);
+        tally.record(key(Kind::Slow, "/b"), &facts());
+        tally.amend(key(Kind::Slow, "/b"), key(Kind::Failed, "/a"), &facts());
+        let batch = tally.drain();
+        let row = batch.rows.iter().find(|row| row.key.kind() == Kind::Failed).unwrap();
+        assert_eq!(row.samples.slowest().unwrap().took(), Duration::from_secs(9));
+        assert_eq!(row.samples.last().unwrap().took(), Duration::from_millis(5));
     }
 
     #[test]

@@ -19,8 +19,7 @@ pub struct Polls {
 }
 
 impl Polls {
-    /// How often it was polled. The service's `call` counts as one poll if it
-    /// took so long that it was seen while it ran.
+    /// How often it was polled. The service's `call` counts as one poll.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.count

@@ -385,26 +385,35 @@ impl SampleBuffer {
     }
 }
 
-/// What a window of the tally keeps of one key since it was drained: the first
-/// one or one that was slower, and, until it is given out, the first ever.
+/// What a window of the tally keeps of one key: the last and the slowest since
+/// it was drained. Of the two at first observation, one is the first ever.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
-    first: SampleBuffer,
-    kept: SampleBuffer,
+    last: SampleBuffer,
+    slowest: SampleBuffer,
     first_given: bool,
+    seen: u64,
 }
 
 impl Window {
-    /// Whether one that took so long would be taken. A storm copies few.
-    pub(crate) fn wants(&self, took: Duration) -> bool {
-        self.kept.get().is_none_or(|kept| kept.took < took)
+    /// The slowest one so far, in which the first one ever may stand.
+    pub(crate) fn slowest(&self) -> Option<Duration> {
+        self.slowest.get().map(Sample::took)
     }
 
     /// Takes one observation.
     pub(crate) fn take(&mut self, facts: &Facts<'_>) {
-        let is_first = !self.first_given && self.first.get().is_none();
-        let buffer = if is_first { &mut self.first } else { &mut self.kept };
-        buffer.room(facts.at).fill(facts);
+        self.seen += 1;
+        // Until it has been given out, the first one stays in the second buffer.
+        let holds_first = !self.first_given && self.seen > 1;
+        let is_slowest =
+            self.slowest.get().is_none_or(|slowest| !holds_first && slowest.took < facts.took);
+        if is_slowest {
+            self.slowest.room(facts.at).fill(facts);
+        }
+        if self.seen > 1 || self.first_given {
+            self.last.room(facts.at).fill(facts);
+        }
     }
 
     /// Gives out what was taken since the last time, scrubbed.
@@ -421,16 +430,16 @@ impl Window {
             }
             SampleBuffer { taken: sample.is_some(), sample }
         };
-        let (first, kept) = (scrubbed(&mut self.first), scrubbed(&mut self.kept));
-        self.first_given |= first.taken;
-        if first.taken {
-            // It is needed once in the life of a key.
-            self.first = SampleBuffer::default();
-        }
-        let last = if kept.taken { kept } else { first.clone() };
+        let (last, slowest) = (scrubbed(&mut self.last), scrubbed(&mut self.slowest));
+        let is_first = !self.first_given && self.seen > 0;
+        self.first_given |= is_first;
+        self.seen = 0;
+        let first = if is_first { slowest.clone() } else { SampleBuffer::default() };
+        let last = if last.taken { last } else { slowest.clone() };
+        // The second buffer held the first one, not the slowest.
         let took = |buffer: &SampleBuffer| buffer.get().map(Sample::took);
-        let slowest = if took(&first) > took(&last) { first.clone() } else { last.clone() };
-        // That one is as good as any.
+        let slowest = if took(&last) > took(&slowest) { last.clone() } else { slowest };
+        // The one before the last, if there was one, is as good as any.
         Samples { first, random: [last.clone(), SampleBuffer::default()], last, slowest }
     }
 }

@@ -34,8 +34,7 @@ pin_project! {
             let mut this = this.project();
             let Some(mut watch) = this.watch.take() else { return };
             watch.watched.look_at_the_clock();
-            let timing = if watch.is_finished { Timing::Not } else { Timing::IfLong };
-            if let Err(payload) = watch.watched.run(timing, || this.inner.set(Inner::Empty)) {
+            if let Err(payload) = watch.watched.run(Timing::IfLong, || this.inner.set(Inner::Empty)) {
                 watch.panicked(&payload);
                 drop(watch);
                 if !std::thread::panicking() {
@@ -113,13 +112,13 @@ where
         match &polled {
             Poll::Pending => {}
             Poll::Ready(Some(Ok(frame))) => {
-                let said = quietly(|| {
-                    let bytes = frame.data_ref().map_or(0, Buf::remaining);
-                    (bytes, body.is_end_stream())
+                let mut bytes = 0;
+                let said_its_end = quietly(|| {
+                    bytes = frame.data_ref().map_or(0, Buf::remaining);
+                    body.is_end_stream()
                 });
-                let (bytes, said_its_end) = said.unwrap_or_default();
                 watch.bytes = watch.bytes.saturating_add(bytes as u64);
-                watch.said_its_end = said_its_end;
+                watch.said_its_end = said_its_end.unwrap_or(false);
                 watch.trailers(frame);
                 // A gRPC body that says so early may still have trailers.
                 let may_go_on = watch.rest.nature == Nature::Grpc && !frame.is_trailers();

@@ -29,14 +29,12 @@ pub(super) struct Watched {
 /// How a part of a request is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timing {
+    /// It begins with the request itself, and the clock says when it ends.
+    FromTheStart,
     /// By a look at the clock before and after.
     Exact,
     /// Only if it takes so long that our thread sees it.
     IfLong,
-    /// As `IfLong`; it begins with the request itself.
-    IfLongFromTheStart,
-    /// Not at all.
-    Not,
 }
 
 impl Watched {
@@ -63,21 +61,24 @@ impl Watched {
         let slot = handoff.registry.enter(recorder.id(), parent, now, |info| {
             info.fill(head, &rules.headers, named, now);
         });
-        if handoff.unrouted.note(|| slot.info().has_route()) {
-            tracing::warn!(
-                target: "tower_slack_alert",
-                "100 requests without any route, so routes are guessed from paths: apply the layer \
-                 inside the router (Router::layer), or set route_fn"
-            );
-        }
-        Some(Watched {
+        let never_routed = handoff.unrouted.note(|| slot.info().has_route());
+        let watched = Watched {
             recorder: Arc::clone(recorder),
             current: Current::Request(slot),
             is_timed: false,
             is_told: false,
             answered: false,
             failed: false,
-        })
+        };
+        if never_routed {
+            // Somebody's subscriber may panic: then it leaves again.
+            tracing::warn!(
+                target: "tower_slack_alert",
+                "100 requests without any route, so routes are guessed from paths: apply the layer \
+                 inside the router (Router::layer), or set route_fn"
+            );
+        }
+        Some(watched)
     }
 
     #[inline]
@@ -93,7 +94,7 @@ impl Watched {
         timing: Timing,
         part: impl FnOnce() -> R,
     ) -> Result<R, Payload> {
-        let is_measured = timing != Timing::Not && self.recorder.rules.poll_accounting;
+        let is_measured = self.recorder.rules.poll_accounting;
         if is_measured {
             self.begin_part(timing);
         }
@@ -111,10 +112,9 @@ impl Watched {
     fn begin_part(&self, timing: Timing) {
         let Some(slot) = self.slot() else { return };
         match timing {
+            Timing::FromTheStart => slot.polls().begin(Age::ZERO),
             Timing::Exact => slot.polls().begin(slot.age(self.recorder.now())),
             Timing::IfLong => slot.polls().begin_untimed(),
-            Timing::IfLongFromTheStart => slot.polls().begin_from_the_start(),
-            Timing::Not => {}
         }
     }
 
@@ -123,12 +123,11 @@ impl Watched {
         let Some(slot) = self.slot() else { return };
         let age = || slot.age(self.recorder.now());
         self.is_timed |= match timing {
-            Timing::Exact => {
+            Timing::FromTheStart | Timing::Exact => {
                 slot.polls().end(age());
                 true
             }
-            Timing::IfLong | Timing::IfLongFromTheStart => slot.polls().end_untimed(age),
-            Timing::Not => false,
+            Timing::IfLong => slot.polls().end_untimed(age),
         };
     }
 
@@ -277,7 +276,11 @@ impl Watched {
 impl Drop for Watched {
     #[inline]
     fn drop(&mut self) {
-        // First, so that what is not told here finds somebody else to tell it.
+        if let Some(slot) = self.slot().filter(|_| self.is_told) {
+            // How it ended is counted, or will not be.
+            slot.hang().settle();
+        }
+        // Closed first, so that what is not told here finds somebody else to tell it.
         let has_notes = self.slot().is_some_and(|slot| {
             slot.close();
             slot.taken_notes().is_some()
@@ -289,10 +292,6 @@ impl Drop for Watched {
         let is_fine =
             !self.failed && (!self.is_told || !matches!(self.told(), Told::Counted { .. }));
         let Current::Request(slot) = std::mem::take(&mut self.current) else { return };
-        if self.is_told {
-            // How it ended is counted, or will not be.
-            slot.hang().settle();
-        }
         if self.answered && is_fine {
             self.recorder.succeeded(&slot);
         }

@@ -102,35 +102,33 @@ mod with_reqwest {
     }
 
     fn build(settings: &HttpSettings) -> Result<HttpClient, String> {
-        let mut builder = builder(settings);
+        let mut proxied = builder(settings)?;
         if let Some(proxy) = &settings.proxy {
             let proxy = reqwest::Proxy::all(proxy).map_err(|_| "the proxy's URL is not valid")?;
-            builder = builder.proxy(proxy);
-        }
-        for pem in &settings.root_certificates {
-            let certificate = reqwest::Certificate::from_pem(pem)
-                .map_err(|_| "a root certificate is not valid PEM")?;
-            builder = builder.add_root_certificate(certificate);
+            proxied = proxied.proxy(proxy);
         }
         let built = |builder: reqwest::ClientBuilder| {
             builder.build().map_err(|error| {
                 format!("the HTTP client could not be built: {}", error.without_url())
             })
         };
-        Ok(HttpClient {
-            client: built(builder)?,
-            direct: built(self::builder(settings).no_proxy())?,
-        })
+        Ok(HttpClient { client: built(proxied)?, direct: built(builder(settings)?.no_proxy())? })
     }
 
-    fn builder(settings: &HttpSettings) -> reqwest::ClientBuilder {
-        reqwest::Client::builder()
+    fn builder(settings: &HttpSettings) -> Result<reqwest::ClientBuilder, String> {
+        let builder = reqwest::Client::builder()
             .user_agent(concat!("tower-slack-alert/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT.min(settings.total_timeout))
+            // Before the other one, which would leave it unknown whether we were heard.
+            .connect_timeout(CONNECT_TIMEOUT.min(settings.total_timeout / 2))
             .timeout(settings.total_timeout)
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(1)
-            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_idle_timeout(Duration::from_secs(30));
+        settings.root_certificates.iter().try_fold(builder, |builder, pem| {
+            let certificate = reqwest::Certificate::from_pem(pem)
+                .map_err(|_| "a root certificate is not valid PEM")?;
+            Ok(builder.add_root_certificate(certificate))
+        })
     }
 
     fn is_local(url: &str) -> bool {
@@ -164,7 +162,9 @@ mod with_reqwest {
             next = error.source();
         }
         let says = |words: &[&str]| words.iter().any(|word| texts.contains(word));
-        if says(&["certificate", "tls", "handshake"]) {
+        // The last ones are how rustls and OpenSSL meet a server without TLS.
+        let tls = ["certificate", "tls", "handshake", "corrupt message", "wrong version"];
+        if says(&tls) {
             "tls"
         } else if says(&["dns", "lookup"]) {
             "dns"

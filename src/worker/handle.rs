@@ -156,13 +156,16 @@ impl AlertHandle {
         let site = Site::of(Location::caller());
         let title = title.get(..floor_boundary(title, MAX_TITLE)).unwrap_or_default();
         let error = ReportedError::new(error);
-        let facts = Facts {
-            reason: Reason::Chain(error.chain()),
-            site: Some(&site),
-            in_flight: control.handoff.registry.in_flight(),
-            ..Facts::at(control.handoff.clock.now())
-        };
-        control.handoff.tally.record(KeyRef::Log { target: title, site: &site }, &facts);
+        let (handoff, key) = (&control.handoff, KeyRef::Log { target: title, site: &site });
+        let now = handoff.clock.now();
+        handoff.tally.record_with(key, (now, Duration::ZERO), |window| {
+            window.take(&Facts {
+                reason: Reason::Chain(error.chain()),
+                site: Some(&site),
+                in_flight: handoff.registry.in_flight(),
+                ..Facts::at(now)
+            });
+        });
     }
 
     async fn ask(

@@ -4,6 +4,7 @@
 
 pub(crate) mod server;
 pub(crate) mod slack;
+pub(crate) mod wire;
 
 use std::collections::VecDeque;
 use std::pin::Pin;

@@ -35,9 +35,9 @@ const PACES: [Pace; 2] = [Pace::Ready, Pace::PendingOnce];
 /// says where it goes.
 const LIMITS: [(Case, [f64; 2], f64, i64); 4] = [
     (Case::Off, [330.0, 370.0], 0.0, 192),
-    (Case::Lean, [1_930.0, 2_030.0], 0.0, 192),
-    (Case::Default, [2_130.0, 2_480.0], 0.0, 192),
-    (Case::Failing, [3_550.0, 3_900.0], 0.0, 192),
+    (Case::Lean, [1_970.0, 2_090.0], 0.0, 192),
+    (Case::Default, [2_330.0, 2_730.0], 0.0, 192),
+    (Case::Failing, [3_770.0, 4_170.0], 0.0, 192),
 ];
 
 fn main() -> ExitCode {
