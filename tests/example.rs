@@ -130,6 +130,23 @@ async fn no_proxy_carries_a_local_secret_away() {
     inbox.wait_for(|_| true, SOON).await.unwrap();
 }
 
+#[tokio::test]
+async fn a25_rubbish_in_the_proxys_variables_stops_nothing() {
+    for rubbish in ["http://[::rubbish", "not a url", "ftp://127.0.0.1:9", ""] {
+        let inbox = Inbox::start().await.unwrap();
+        let url = inbox.webhook_url();
+        let server = Server::start(&[
+            ("SLACK_ALERT_WEBHOOK_URL", &*url),
+            ("HTTPS_PROXY", rubbish),
+            ("HTTP_PROXY", rubbish),
+            ("ALL_PROXY", rubbish),
+            ("NO_PROXY", rubbish),
+        ]);
+        assert!(curl(server.address, "GET", "/fail").starts_with("HTTP/1.1 500 "), "{rubbish}");
+        inbox.wait_for(|_| true, SOON).await.unwrap();
+    }
+}
+
 /// A container that is frozen, or a lid that is closed.
 #[tokio::test]
 async fn a_process_that_did_not_run_for_a_while_says_so_once() {

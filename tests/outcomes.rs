@@ -715,6 +715,29 @@ async fn a_disabled_layer_passes_everything_through() {
     assert!(watch.handle.check().await.is_ok());
 }
 
+#[tokio::test]
+async fn b23_a_future_that_is_over_is_left_alone() {
+    let watch = Watch::new();
+    for status in [200, 500] {
+        let polls = Arc::new(AtomicUsize::new(0));
+        let mut service = watch.layer.layer(service_fn(|_: Request<()>| {
+            let polls = Arc::clone(&polls);
+            std::future::poll_fn(move |_| {
+                polls.fetch_add(1, Ordering::SeqCst);
+                Poll::Ready(Never::Ok(response(status, Empty::<&[u8]>::new())))
+            })
+        }));
+        let mut future = std::pin::pin!(service.call(get("/a")));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(future.as_mut().poll(&mut context).is_ready());
+        for _ in 0..3 {
+            assert!(future.as_mut().poll(&mut context).is_pending());
+        }
+        assert_eq!(polls.load(Ordering::SeqCst), 1);
+    }
+    assert_eq!(watch.handle.stats().observed(), 1);
+}
+
 // The handle of the request.
 
 #[tokio::test]
@@ -1049,4 +1072,34 @@ fn what_closures_are_given_prints_no_secret() {
     request.headers_mut().insert("authorization", HeaderValue::from_static("Bearer canary77"));
     let head = tower_slack_alert::RequestHead::of(&request);
     assert!(!format!("{head:?}").contains("canary77"));
+}
+#[tokio::test]
+async fn c4_c12_c13_what_is_huge_is_cut_where_it_is_captured() {
+    let watch = Watch::with(|config| config.header("x-huge"));
+    let huge = "z9 ".repeat(400_000);
+    let reason = huge.clone();
+    let mut service = watch.layer.layer(service_fn(move |_: Request<()>| {
+        let alert = RequestAlert::current();
+        for n in 0..100 {
+            alert.note(&format!("name {n} {}", "n".repeat(100)), "v".repeat(10_000));
+        }
+        let error = std::io::Error::other(reason.clone());
+        alert.error(&error);
+        ready(Never::Ok(response(500, Empty::<&[u8]>::new())))
+    }));
+    let mut request = get(&format!("/{}", "p".repeat(60_000)));
+    for name in ["x-huge", "x-request-id", "user-agent"] {
+        request.headers_mut().insert(name, HeaderValue::from_str(&huge).unwrap());
+    }
+    service.call(request).await.unwrap();
+    let view = watch.only().await;
+    let sample = view.samples().first().unwrap();
+    assert!(sample.path().len() <= 128, "{}", sample.path().len());
+    assert!(sample.causes().map(str::len).sum::<usize>() <= 260);
+    let headers: Vec<_> = sample.headers().collect();
+    assert!(headers.iter().all(|(_, value)| value.len() <= 90), "{headers:?}");
+    let notes: Vec<_> = sample.notes().collect();
+    assert!(!notes.is_empty() && notes.len() <= 8, "{notes:?}");
+    assert!(notes.iter().all(|(name, value)| name.len() <= 43 && value.len() <= 123), "{notes:?}");
+    assert!(view.key().to_string().len() <= 300, "{}", view.key());
 }

@@ -282,6 +282,32 @@ fn a_panic_in_main_before_serving_is_told_by_a_guard() {
     assert!(said.contains("panic outside any request · no listener: "), "{said}");
 }
 
+#[tokio::test]
+async fn c2_texts_that_differ_make_no_keys() {
+    let watch = watch(|config| config);
+    for n in 0..50 {
+        ask(&watch, "/orders", || async move { panic!("order {n} is gone") }).await;
+    }
+    assert_eq!(watch.handle.stats().observed(), 50);
+    let view = watch.views().await.pop().unwrap();
+    assert_eq!(view.counts().total(), 50, "{view:#?}");
+}
+
+#[test]
+fn b6_a_panic_within_a_panic_aborts_and_hangs_nobody() {
+    let begun = std::time::Instant::now();
+    let output = child("in_a_child::panics_twice");
+    assert!(begun.elapsed() < SOON, "took {:?}", begun.elapsed());
+    assert!(!output.status.success());
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt;
+        assert_eq!(output.status.signal(), Some(6), "{output:?}");
+    }
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("the first one") && said.contains("the second one"), "{said}");
+}
+
 mod in_a_child {
     use super::*;
     use tower_slack_alert::{BoxFuture, Delivery, DeliveryError, Receipt, Transport};
@@ -332,5 +358,24 @@ mod in_a_child {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
         std::net::TcpListener::bind(address).expect("no listener");
+    }
+
+    #[tokio::test]
+    #[ignore = "run in a process of its own, which it ends"]
+    async fn panics_twice() {
+        struct Bad;
+
+        impl Drop for Bad {
+            fn drop(&mut self) {
+                panic!("the second one");
+            }
+        }
+
+        let watch = watch(|config| config.panic_backtrace(PanicBacktrace::Always));
+        ask(&watch, "/cart", || async {
+            let _bad = Bad;
+            panic!("the first one")
+        })
+        .await;
     }
 }

@@ -234,6 +234,41 @@ async fn never_more_than_three_and_t_messages_in_t_seconds() {
 }
 
 #[tokio::test]
+async fn e6_the_stats_say_whether_alerts_get_out() {
+    let inbox = Inbox::start().await.unwrap();
+    let (layer, handle) = start(webhook(&inbox));
+    let destination = || handle.stats().destinations()[0].clone();
+    let until = async |wanted: DestinationState| {
+        let begun = Instant::now();
+        while destination().state() != wanted {
+            assert!(begun.elapsed() < SOON, "never {wanted:?}: {:?}", destination());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    assert_eq!(destination().state(), DestinationState::Ready);
+    assert_eq!((destination().last_delivery(), destination().messages()), (None, 0));
+
+    inbox.fault_times(Fault::RateLimited(Some("1".to_owned())), 1);
+    answer(&layer, "/orders", 500).await;
+    until(DestinationState::Paused).await;
+    until(DestinationState::Ready).await;
+    inbox.wait_for(|_| true, SOON).await.unwrap();
+    assert!(handle.flush(SOON).await.completed());
+    assert_eq!(destination().messages(), 1);
+    let first = destination().last_delivery().unwrap();
+
+    inbox.fault(Fault::Answer(503, String::new()));
+    answer(&layer, "/users", 500).await;
+    until(DestinationState::Retrying).await;
+    assert!(destination().last_fault().unwrap().contains("503"), "{:?}", destination());
+    assert_eq!(destination().last_delivery(), Some(first));
+    inbox.heal();
+    assert!(handle.flush(SOON).await.completed());
+    assert!(destination().last_delivery() > Some(first));
+    assert_eq!(destination().state(), DestinationState::Ready);
+}
+
+#[tokio::test]
 async fn checking_posts_nothing() {
     let inbox = Inbox::start().await.unwrap();
     for config in [webhook(&inbox), bot(&inbox)] {

@@ -141,6 +141,74 @@ async fn serve(app: Router) -> std::net::SocketAddr {
     address
 }
 
+/// A service that is broken.
+#[derive(Clone)]
+struct NeverReady;
+
+impl tower::Service<Request<()>> for NeverReady {
+    type Response = Response<Steps>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Response<Steps>, Infallible>>;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Infallible>> {
+        panic!("not ready, and never will be")
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        ready(Ok(response(200, Steps::default())))
+    }
+}
+
+#[tokio::test]
+async fn b3_a_panic_in_poll_ready_is_left_alone() {
+    let watch = Watch::new();
+    let mut service = watch.layer.layer(NeverReady);
+    let asked = std::panic::AssertUnwindSafe(|| {
+        let waker = std::task::Waker::noop();
+        let mut context = std::task::Context::from_waker(waker);
+        let _ready = tower::Service::poll_ready(&mut service, &mut context);
+    });
+    let payload = std::panic::catch_unwind(asked).unwrap_err();
+    assert_eq!(payload.downcast_ref(), Some(&"not ready, and never will be"));
+    watch.nothing().await;
+    assert_eq!(watch.handle.stats().in_flight(), 0);
+}
+
+#[tokio::test]
+async fn b4_a_body_that_panics_is_cut_and_never_a_clean_end() {
+    let watch = Watch::new();
+    let app = Router::new()
+        .route(
+            "/export",
+            get(|| async {
+                let steps = futures_util::stream::unfold(0, |step| async move {
+                    if step > 0 {
+                        // Until the first one is out.
+                        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                        panic!("the second half is gone");
+                    }
+                    Some((Ok::<_, Infallible>("the first half"), step + 1))
+                });
+                axum::body::Body::from_stream(steps)
+            }),
+        )
+        .layer(watch.layer.clone());
+    let address = serve(app).await;
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /export HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let _cut = stream.read_to_end(&mut answer).await;
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("the first half"), "{answer}");
+    assert!(!answer.contains("\r\n0\r\n"), "a clean end: {answer}");
+    let view = watch.only().await;
+    assert_eq!(view.key().to_string(), "panicked GET /export");
+    assert_eq!(view.samples().first().unwrap().bytes(), Some(14));
+}
+
 #[tokio::test]
 async fn upgrades_pass_through() {
     let watch = Watch::with(|config| config.body_cancelled(true));

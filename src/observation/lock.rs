@@ -65,3 +65,23 @@ pub(crate) fn relock<L: Lock>(lock: &L) -> L::Guard<'_> {
 pub(crate) fn try_relock<L: Lock>(lock: &L) -> Option<L::Guard<'_>> {
     lock.try_locked()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b22_a_lock_outlives_the_panic_of_its_holder() {
+        let lock = Mutex::new(7);
+        let held = std::panic::AssertUnwindSafe(|| {
+            let _guard = lock.lock();
+            panic!("while it is held");
+        });
+        assert!(std::panic::catch_unwind(held).is_err());
+        assert!(lock.is_poisoned());
+        assert_eq!(*relock(&lock), 7);
+        assert_eq!(try_relock(&lock).map(|guard| *guard), Some(7));
+        let _held = relock(&lock);
+        assert!(try_relock(&lock).is_none());
+    }
+}

@@ -21,7 +21,7 @@ pub(crate) use http_client::HttpClient;
 pub(crate) use http_settings::HttpSettings;
 pub(crate) use links::{Link, Links, MAX_LINKS, check_url};
 pub(crate) use log::Log;
-pub(crate) use message::render as render_built_in;
+pub(crate) use message::{render as render_built_in, spelled_out};
 pub(crate) use render::{AskRender, Renderer};
 pub(crate) use secrets::{ApiBase, BotToken, WebhookUrl};
 pub(crate) use webhook::Webhook;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::delivery::{DeliveryError, Resolution};
 use crate::observation::Key;
-use crate::slack::explained;
+use crate::slack::{explained, spelled_out};
 
 /// How a destination fared before and after an attempt.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +79,7 @@ pub(super) fn lost(name: &str, key: &Key, count: u64, last_fault: Option<&str>) 
     tracing::warn!(
         target: "tower_slack_alert::alert",
         destination = name,
-        "not told before the end{because}: {count} × {key}"
+        "not told before the end{because}: {count} × {}",
+        spelled_out(&key.to_string())
     );
 }

@@ -11,6 +11,7 @@ pub use line::Line;
 pub use slack_message::{Color, SlackMessage};
 
 pub(crate) use built_in::render;
+pub(crate) use visible::spelled_out;
 
 #[cfg(test)]
 mod tests;

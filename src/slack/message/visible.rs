@@ -25,6 +25,13 @@ pub(super) fn spell(c: char, out: &mut impl FnMut(char)) {
     }
 }
 
+/// `text` with all of that spelled out: one line, for a log.
+pub(crate) fn spelled_out(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    text.chars().for_each(|c| spell(c, &mut |c| out.push(c)));
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -48,3 +48,24 @@ fn nobody_is_told_of_a_gap_in_which_nothing_was_watched() {
     bench.observe(&failed("/a"), 1);
     assert_eq!(bench.deliver()[0].view.gap(), None);
 }
+
+#[test]
+fn d12_a_wall_clock_that_is_set_moves_no_deadline() {
+    let told_with = |step: fn(&mut std::time::SystemTime)| {
+        let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+        let key = failed("/a");
+        bench.observe(&key, 3);
+        bench.deliver();
+        bench.go_on(&key, 1, SECOND, 30);
+        step(&mut bench.now.wall);
+        let mut told = bench.go_on(&key, 1, SECOND, 30);
+        told.extend(bench.go_on(&key, 0, SECOND, 400));
+        let deadline = bench.engine.deadline().map(|at| at.duration_since(bench.now.mono));
+        let ended = told.iter().filter(|(_, said)| said.view.ending().is_some()).count();
+        (told.len(), ended, deadline)
+    };
+    let never = told_with(|_| {});
+    assert_eq!(never.1, 1);
+    assert_eq!(told_with(|wall| *wall += HOUR), never);
+    assert_eq!(told_with(|wall| *wall -= HOUR), never);
+}
