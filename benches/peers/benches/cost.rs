@@ -91,7 +91,7 @@ fn table(without_time: bool) -> Result<(), String> {
     println!("| | instructions | allocations (bytes) | future | ns |");
     println!("|---|---:|---:|---:|---:|");
     let mut all = Vec::new();
-    for (at, case) in Case::ALL.into_iter().enumerate() {
+    for (at, case) in Case::ALL.iter().copied().enumerate() {
         let mut measured = Measured::default();
         for pace in 0..PACES.len() {
             count(&mut measured, at, pace)?;

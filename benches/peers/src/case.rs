@@ -1,16 +1,19 @@
 //! [`Case`]: a layer, and what it is compared with.
 
+#[cfg(feature = "heavy")]
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+#[cfg(feature = "heavy")]
 use axum_prometheus::PrometheusMetricLayer;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Empty;
+#[cfg(feature = "heavy")]
 use sentry::integrations::tower::{NewSentryLayer, SentryHttpLayer};
 use tower::layer::util::Identity;
 use tower::{Layer, Service, service_fn};
@@ -20,6 +23,7 @@ use tower_slack_alert::{
     AlertConfig, AlertConfigBuilder, Destination, Measure, RequestLogLayer, SlackAlertLayer,
     Verdict,
 };
+#[cfg(feature = "heavy")]
 use tracing_layer_slack::SlackLayer;
 use tracing_subscriber::prelude::*;
 
@@ -53,8 +57,10 @@ pub enum Case {
     /// tower-http.
     CatchPanicTrace,
     /// sentry-tower with a client that sends nothing.
+    #[cfg(feature = "heavy")]
     Sentry,
     /// axum-prometheus.
+    #[cfg(feature = "heavy")]
     Prometheus,
     /// The handler itself, which answers 500.
     BareFailing,
@@ -65,8 +71,10 @@ pub enum Case {
     /// As `Failing`; the last part of the path says which of 1,000 routes.
     FailingRoutes,
     /// tracing-layer-slack, fed by an `error!` for each failure.
+    #[cfg(feature = "heavy")]
     SlackLayer,
     /// sentry-tower, fed by a message for each failure.
+    #[cfg(feature = "heavy")]
     SentryFailing,
     /// An axum router.
     Router,
@@ -92,7 +100,7 @@ pub trait Visit {
 
 impl Case {
     /// In the order of the table of costs.
-    pub const ALL: [Case; 22] = [
+    pub const ALL: &[Case] = &[
         Case::Bare,
         Case::Clocked,
         Case::Floor,
@@ -103,12 +111,16 @@ impl Case {
         Case::CatchPanic,
         Case::Trace,
         Case::CatchPanicTrace,
+        #[cfg(feature = "heavy")]
         Case::Sentry,
+        #[cfg(feature = "heavy")]
         Case::Prometheus,
         Case::BareFailing,
         Case::Failing,
         Case::FailingUnrouted,
+        #[cfg(feature = "heavy")]
         Case::SlackLayer,
+        #[cfg(feature = "heavy")]
         Case::SentryFailing,
         Case::Router,
         Case::RouterIdentity,
@@ -131,13 +143,17 @@ impl Case {
             Case::CatchPanic => "`CatchPanicLayer`",
             Case::Trace => "`TraceLayer`, no subscriber",
             Case::CatchPanicTrace => "**`CatchPanicLayer` + `TraceLayer`**",
+            #[cfg(feature = "heavy")]
             Case::Sentry => "`sentry-tower`, nothing sent",
+            #[cfg(feature = "heavy")]
             Case::Prometheus => "`axum-prometheus`",
             Case::BareFailing => "bare, answering 500",
             Case::Failing => "**ours, incident open**",
             Case::FailingUnrouted => "ours, incident open, route guessed",
             Case::FailingRoutes => "ours, incidents open",
+            #[cfg(feature = "heavy")]
             Case::SlackLayer => "`tracing-layer-slack`, `error!` each",
+            #[cfg(feature = "heavy")]
             Case::SentryFailing => "`sentry-tower`, a message each, nothing sent",
             Case::Router => "axum `Router`",
             Case::RouterIdentity => "`Router::layer(Identity)`",
@@ -151,12 +167,11 @@ impl Case {
     #[must_use]
     pub fn base(self) -> Case {
         match self {
-            Case::BareFailing
-            | Case::Failing
-            | Case::FailingUnrouted
-            | Case::FailingRoutes
-            | Case::SlackLayer
-            | Case::SentryFailing => Case::BareFailing,
+            Case::BareFailing | Case::Failing | Case::FailingUnrouted | Case::FailingRoutes => {
+                Case::BareFailing
+            }
+            #[cfg(feature = "heavy")]
+            Case::SlackLayer | Case::SentryFailing => Case::BareFailing,
             Case::Router
             | Case::RouterIdentity
             | Case::RouterBody
@@ -213,11 +228,13 @@ impl Case {
                 let caught = CatchPanicLayer::new().layer(bare);
                 visit.visit(TraceLayer::new_for_http().layer(caught));
             }
+            #[cfg(feature = "heavy")]
             Case::Sentry => {
                 let _client = sentry_client();
                 let inner = SentryHttpLayer::new().layer(bare);
                 visit.visit(NewSentryLayer::new_from_top().layer(inner));
             }
+            #[cfg(feature = "heavy")]
             Case::SentryFailing => {
                 let _client = sentry_client();
                 let inner = SentryHttpLayer::new().layer(reporting(bare, || {
@@ -225,10 +242,12 @@ impl Case {
                 }));
                 visit.visit(NewSentryLayer::new_from_top().layer(inner));
             }
+            #[cfg(feature = "heavy")]
             Case::Prometheus => {
                 let (layer, _metrics) = PrometheusMetricLayer::pair();
                 visit.visit(layer.layer(bare));
             }
+            #[cfg(feature = "heavy")]
             Case::SlackLayer => {
                 // Its worker is not started: what it costs the request counts.
                 let webhook = "http://127.0.0.1:9/services/T/B/x";
@@ -269,6 +288,7 @@ fn everything(config: AlertConfigBuilder) -> AlertConfigBuilder {
 }
 
 /// A service that reports each of its failures, as its authors would by hand.
+#[cfg(feature = "heavy")]
 fn reporting<S>(
     inner: S,
     report: impl Fn() + Clone + Send + 'static,
@@ -292,6 +312,7 @@ where
 }
 
 /// A client that makes its events and sends none.
+#[cfg(feature = "heavy")]
 fn sentry_client() -> sentry::ClientInitGuard {
     struct Nowhere;
 
