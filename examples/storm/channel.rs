@@ -46,6 +46,7 @@ struct State {
     edits: VecDeque<Instant>,
     refused: usize,
     most_edits_a_minute: usize,
+    closed: bool,
 }
 
 struct Message {
@@ -94,6 +95,12 @@ impl Channel {
     /// The most edits within any minute.
     pub(crate) fn most_edits_a_minute(&self) -> usize {
         self.0.state.lock().unwrap().most_edits_a_minute
+    }
+
+    /// Nobody looks any more: what a process tells as it goes away, on its own
+    /// thread and in its own time, belongs to no scene.
+    pub(crate) fn close(&self) {
+        self.0.state.lock().unwrap().closed = true;
     }
 
     /// What was seen, in order, and what stands in the channel at the end.
@@ -205,6 +212,9 @@ impl Transport for Channel {
         let text = SlackMessage::built_in(delivery.view(), delivery.op()).to_plain();
         let now = self.0.clock.now();
         let mut state = self.0.state.lock().unwrap();
+        if state.closed {
+            return Box::pin(async { Ok(Receipt::new()) });
+        }
         let edit = matches!(delivery.op(), Op::Update(_));
         if self.is_too_fast(&mut state, edit, now) {
             let wait = Some(Duration::from_secs(1));

@@ -128,7 +128,7 @@ pub(crate) async fn storm(mode: Mode) -> (Channel, u64) {
         well(&simulation, 1).await;
     }
     simulation.pass(15 * MINUTE).await;
-    check(&simulation, 1);
+    end(&simulation, 1, &channel);
     (channel, told)
 }
 
@@ -147,7 +147,7 @@ pub(crate) async fn replicas(mode: Mode) -> (Channel, u64) {
         well(&simulation, 4).await;
     }
     let told = (0..4).map(|n| simulation.stats(n).observed()).sum();
-    check(&simulation, 4);
+    end(&simulation, 4, &channel);
     (channel, told)
 }
 
@@ -161,7 +161,7 @@ pub(crate) async fn daily(mode: Mode) -> Channel {
         }
         simulation.pass(DAY).await;
     }
-    check(&simulation, 1);
+    end(&simulation, 1, &channel);
     channel
 }
 
@@ -177,7 +177,7 @@ pub(crate) async fn trickle(mode: Mode) -> Channel {
         well(&simulation, 1).await;
     }
     simulation.pass(15 * MINUTE).await;
-    check(&simulation, 1);
+    end(&simulation, 1, &channel);
     channel
 }
 
@@ -190,7 +190,7 @@ pub(crate) async fn known_bug(mode: Mode) -> Channel {
     }
     simulation.answer(0, "GET", "/invoices/3", 200).await;
     simulation.pass(HOUR).await;
-    check(&simulation, 1);
+    end(&simulation, 1, &channel);
     channel
 }
 
@@ -235,7 +235,7 @@ pub(crate) async fn bots(mode: Mode) -> Channel {
         }
     }
     simulation.pass(15 * MINUTE).await;
-    check(&simulation, 1);
+    end(&simulation, 1, &channel);
     channel
 }
 
@@ -256,7 +256,7 @@ pub(crate) async fn hung(mode: Mode) -> Channel {
     simulation.pass(40 * MINUTE).await;
     let never = simulation.begin(0, "GET", "/stock");
     simulation.pass(5 * HOUR).await;
-    check(&simulation, 1);
+    end(&simulation, 1, &channel);
     drop(never);
     channel
 }
@@ -273,7 +273,7 @@ pub(crate) async fn hung_together(mode: Mode) -> Channel {
         pending.answer(200);
     }
     simulation.pass(3 * HOUR).await;
-    check(&simulation, 1);
+    end(&simulation, 1, &channel);
     drop(never);
     channel
 }
@@ -294,12 +294,13 @@ pub(crate) async fn slow_storm(mode: Mode) -> Channel {
         well(&simulation, 1).await;
     }
     simulation.pass(15 * MINUTE).await;
-    check(&simulation, 1);
+    end(&simulation, 1, &channel);
     channel
 }
 
-/// Everything that was observed is told, and nothing else.
-fn check(simulation: &Simulation, processes: usize) {
+/// The scene is over: everything that was observed is told, and nothing else.
+fn end(simulation: &Simulation, processes: usize, channel: &Channel) {
+    channel.close();
     for process in 0..processes {
         let stats = simulation.stats(process);
         for destination in stats.destinations() {
