@@ -6,10 +6,10 @@ mod common;
 
 use std::convert::Infallible;
 use std::future::ready;
-use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use common::child::child;
 use common::server::{Server, curl};
 use common::{SOON, get, response};
 use http::{Request, Response};
@@ -99,18 +99,12 @@ fn an_exit_waits_for_nobody() {
     let inbox = Inbox::builder().start().unwrap();
     inbox.fault(Fault::Hang);
     let begun = Instant::now();
-    let output = child("in_a_child::exits_with_an_alert_pending", &inbox.webhook_url());
+    let output = child("in_a_child::exits_with_an_alert_pending")
+        .env("SLACK_ALERT_WEBHOOK_URL", inbox.webhook_url())
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert!(begun.elapsed() < Duration::from_secs(5), "took {:?}", begun.elapsed());
-}
-
-/// Runs one of the tests below in a process of its own.
-fn child(name: &str, webhook: &str) -> Output {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"])
-        .env("SLACK_ALERT_WEBHOOK_URL", webhook)
-        .output()
-        .unwrap()
 }
 
 mod in_a_child {

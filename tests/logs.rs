@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use common::child::passes;
 use common::{SOON, Watch, get, response};
 use http::{Request, Response};
 use http_body_util::Empty;
@@ -324,22 +325,13 @@ async fn errors_are_counted_among_warnings() {
 
 #[test]
 fn errors_from_before_the_layer_are_kept_for_it() {
-    run("in_a_child::start_up");
+    passes("in_a_child::start_up");
 }
 
 #[cfg(feature = "rustls")]
 #[test]
 fn an_outage_of_slack_tells_nothing_of_itself() {
-    run("in_a_child::outage");
-}
-
-/// Runs one of the tests below in a process of its own.
-fn run(name: &str) {
-    let child = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--ignored", "--nocapture"])
-        .output()
-        .unwrap();
-    assert!(child.status.success(), "{child:?}");
+    passes("in_a_child::outage");
 }
 
 mod in_a_child {

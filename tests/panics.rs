@@ -4,10 +4,11 @@ mod common;
 
 use std::convert::Infallible;
 use std::panic::catch_unwind;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::Duration;
 
 use bytes::Bytes;
+use common::child::child;
 use common::{SOON, Step, Steps, Watch, get, response};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
@@ -249,33 +250,27 @@ async fn without_the_hook_panics_are_told_by_their_text() {
 }
 
 /// Runs one of the tests below in a process of its own.
-fn child(name: &str) -> Output {
-    let child = std::env::current_exe().unwrap();
-    let arguments = ["--exact", name, "--ignored", "--nocapture", "--test-threads=1"];
-    Command::new(child).args(arguments).env("RUST_BACKTRACE", "0").output().unwrap()
-}
-
 fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[test]
 fn the_hook_of_before_is_called_once_for_each() {
-    let output = child("in_a_child::hooks_before_ours");
+    let output = child("in_a_child::hooks_before_ours").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(stdout(&output).matches("BEFORE OURS").count(), 1, "{output:?}");
 }
 
 #[test]
 fn a_hook_set_later_that_does_not_call_ours_leaves_the_text() {
-    let output = child("in_a_child::a_hook_after_ours");
+    let output = child("in_a_child::a_hook_after_ours").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert!(stdout(&output).contains("TOLD panicked GET /cart"), "{output:?}");
 }
 
 #[test]
 fn a_panic_in_main_before_serving_is_told_by_a_guard() {
-    let output = child("in_a_child::main_panics");
+    let output = child("in_a_child::main_panics").output().unwrap();
     assert!(!output.status.success());
     let said = stdout(&output);
     assert!(said.contains("TOLD 🟣"), "{output:?}");
@@ -296,7 +291,7 @@ async fn c2_texts_that_differ_make_no_keys() {
 #[test]
 fn b6_a_panic_within_a_panic_aborts_and_hangs_nobody() {
     let begun = std::time::Instant::now();
-    let output = child("in_a_child::panics_twice");
+    let output = child("in_a_child::panics_twice").output().unwrap();
     assert!(begun.elapsed() < SOON, "took {:?}", begun.elapsed());
     assert!(!output.status.success());
     #[cfg(unix)]

@@ -174,3 +174,59 @@ fn a_fallback_speaks_at_once_when_the_process_is_about_to_end() {
     check_law(report.stats());
     assert!(spare.messages()[0].text().contains("500 GET /a"), "{report}");
 }
+
+/// Everybody who asks for the end, for a flush or for a test message gets an
+/// answer in time, however they come together.
+#[test]
+fn d6_flushes_checks_and_several_ends_at_once() {
+    for fault in [None, Some(Fault::Hang)] {
+        let inbox = inbox();
+        let hangs = fault.is_some();
+        fault.into_iter().for_each(|fault| inbox.fault(fault));
+        let (layer, handle) = start(&inbox);
+        fail(&layer);
+        let begun = Instant::now();
+        let limit = Duration::from_millis(if hangs { 400 } else { 5_000 });
+        let reports: Vec<String> = std::thread::scope(|scope| {
+            let together: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        fail(&layer);
+                        let report = handle.shutdown_blocking(limit);
+                        fail(&layer);
+                        check_law(&handle.stats());
+                        report.to_string()
+                    })
+                })
+                .collect();
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                    runtime.block_on(async {
+                        let _flushed = handle.flush(limit).await;
+                        let _checked = handle.check().await;
+                        let _said = handle.test_message().await;
+                    });
+                });
+            }
+            together.into_iter().map(|end| end.join().unwrap()).collect()
+        });
+        assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+        // One end, and the same report of it for all.
+        assert!(reports.iter().all(|report| *report == reports[0]), "{reports:#?}");
+        assert_eq!(handle.shutdown_blocking(limit).to_string(), reports[0]);
+        while handle.stats().destinations()[0].account().pending() > 0 {
+            assert!(begun.elapsed() < SOON, "{:#?}", handle.stats());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let stats = handle.stats();
+        check_law(&stats);
+        assert_eq!(stats.observed(), 9);
+        let account = stats.destinations()[0].account();
+        let late = account.dropped(DropReason::AfterShutdown);
+        let lost = account.dropped(DropReason::Shutdown);
+        assert!(late >= 1, "{stats:#?}");
+        assert_eq!(account.delivered() + account.coalesced() + late + lost, 9, "{stats:#?}");
+        assert_eq!(hangs, account.delivered() + account.coalesced() == 0, "{stats:#?}");
+    }
+}

@@ -1,11 +1,10 @@
 //! [`Ledger`]: where every observation is, at any moment.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::observation::lock::relock;
 use crate::observation::{Account, DropReason};
 
+use super::sync::Mutex;
+use super::sync::atomic::{AtomicU64, Ordering};
 use super::{Batch, DestinationStats, Stats, Tally};
 
 /// Where every observation is, at any moment. Our thread writes it; a

@@ -1,4 +1,5 @@
-//! The registry, its slots and their states under many schedules:
+//! The registry with its slots, and the ledger with its tally, under many
+//! schedules:
 //! `RUSTFLAGS="--cfg shuttle" cargo test --lib --target-dir target/shuttle model`.
 
 use std::sync::Arc;
@@ -7,10 +8,12 @@ use std::time::{Duration, Instant};
 use http::Request;
 use shuttle::thread;
 
-use crate::observation::{Age, LogLine, RequestHead, Rule};
+use crate::observation::{
+    Account, Age, DropReason, Facts, KeyRef, Kind, LogLine, MethodName, RequestHead, RouteRef, Rule,
+};
 
 use super::sync::atomic::{AtomicU64, Ordering};
-use super::{Registry, Told};
+use super::{Batch, Ledger, Registry, Tally, Told};
 
 const SCHEDULES: usize = 5_000;
 
@@ -128,4 +131,79 @@ fn a_late_log_is_not_the_next_requests() {
         left_nothing(&registry);
     };
     shuttle::check_random(run, SCHEDULES);
+}
+
+fn key(kind: Kind, route: &str) -> KeyRef<'_> {
+    let method = MethodName::of(&http::Method::GET);
+    KeyRef::Request { kind, method, route: RouteRef::Known(route), status: None }
+}
+
+/// Our thread: takes what was counted, and later says where it is.
+struct Teller {
+    account: Account,
+    taken: i128,
+}
+
+impl Teller {
+    fn settle(&mut self, ledger: &Ledger, batch: &Batch) {
+        self.taken += batch.net();
+        thread::yield_now();
+        self.account.delivered = u64::try_from(self.taken).expect("less than nothing was counted");
+        ledger.settle(std::iter::once(self.account));
+    }
+}
+
+/// Whenever somebody asks, every observation is in exactly one place: while
+/// threads count, move what others counted and keep it from being told, our
+/// thread takes and settles it, and the end comes in between.
+#[test]
+fn e5_the_law_holds_in_every_snapshot() {
+    let run = || {
+        let (ledger, tally) = (Arc::new(Ledger::default()), Arc::new(Tally::new()));
+        ledger.open(std::iter::once("slack".to_owned()));
+        let now = Instant::now();
+        let (left, right) = shuttle::sync::mpsc::channel::<()>();
+        let counting = {
+            let tally = Arc::clone(&tally);
+            thread::spawn(move || {
+                tally.record(key(Kind::Slow, "/a"), &Facts::at(now));
+                tally.suppress(Rule::Probe);
+                left.send(()).unwrap();
+                tally.record(key(Kind::Failed, "/b"), &Facts::at(now));
+            })
+        };
+        let moving = {
+            let tally = Arc::clone(&tally);
+            thread::spawn(move || {
+                tally.record(key(Kind::Failed, "/b"), &Facts::at(now));
+                right.recv().unwrap();
+                tally.amend(key(Kind::Slow, "/a"), key(Kind::BodyFailed, "/a"), &Facts::at(now));
+                tally.unsuppress(Rule::Probe, key(Kind::Slow, "/a"), &Facts::at(now));
+            })
+        };
+        let telling = {
+            let (ledger, tally) = (Arc::clone(&ledger), Arc::clone(&tally));
+            thread::spawn(move || {
+                let mut teller = Teller { account: Account::default(), taken: 0 };
+                teller.settle(&ledger, &ledger.take(&tally));
+                teller.settle(&ledger, &ledger.take(&tally));
+                teller.settle(&ledger, &ledger.close(&tally, DropReason::AfterShutdown));
+            })
+        };
+        let mut before = 0;
+        for _ in 0..3 {
+            let stats = ledger.stats(&tally, 0);
+            assert_eq!(stats.destinations()[0].account().accounted(), stats.observed());
+            assert!(stats.observed() >= before);
+            before = stats.observed();
+            thread::yield_now();
+        }
+        [counting, moving, telling].into_iter().for_each(|thread| thread.join().unwrap());
+        let stats = ledger.stats(&tally, 0);
+        let account = stats.destinations()[0].account();
+        assert_eq!((stats.observed(), account.accounted()), (4, 4));
+        assert_eq!(account.pending(), 0);
+    };
+    shuttle::check_random(run, SCHEDULES);
+    shuttle::check_pct(run, SCHEDULES, 3);
 }

@@ -1,7 +1,9 @@
 //! [`Striped`]: one cell per group of threads, so that requests on different
 //! threads don't share a lock.
 
+#[cfg(not(all(test, shuttle)))]
 use std::cell::Cell;
+#[cfg(not(all(test, shuttle)))]
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::sync::Mutex;
@@ -52,6 +54,7 @@ impl<T> Striped<T> {
 }
 
 /// A number of the running thread, given out in turn.
+#[cfg(not(all(test, shuttle)))]
 fn thread_number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
@@ -65,6 +68,12 @@ fn thread_number() -> usize {
             number.get()
         })
         .unwrap_or(0)
+}
+
+/// The model's threads share one thread of the machine.
+#[cfg(all(test, shuttle))]
+fn thread_number() -> usize {
+    usize::from(shuttle::thread::current().id())
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -14,6 +13,8 @@ use crate::observation::{
 };
 
 use super::stripe::Striped;
+use super::sync::Mutex;
+use super::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What requests count, until our thread takes it.
 ///

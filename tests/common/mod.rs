@@ -2,6 +2,7 @@
 //! told, and bodies that misbehave.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod child;
 pub(crate) mod server;
 pub(crate) mod slack;
 pub(crate) mod wire;
