@@ -218,6 +218,7 @@ impl Lane {
         result: Result<(), &DeliveryError>,
         random: f64,
     ) -> Resolution {
+        let jitter = self.jitter(random);
         let (subject, manner) = match self.busy.take() {
             Some(Busy::Sending(subject, manner)) => (Some(subject), manner),
             _ => (None, Manner::Post),
@@ -240,8 +241,7 @@ impl Lane {
                 let wait = wait.unwrap_or(DEFAULT_PAUSE).min(LONGEST_PAUSE);
                 // Upwards only: nobody comes back before it was said; and
                 // replicas don't come back together.
-                let spread = Duration::from_millis(250).max(self.spread);
-                let jitter = spread.mul_f64(random.clamp(0.0, 1.0));
+                let jitter = jitter.max(Duration::from_millis(250).mul_f64(random.clamp(0.0, 1.0)));
                 method.paused_until =
                     Some(later(now, wait.max(self.spread.min(Duration::from_secs(1))) + jitter));
                 self.failing_since.get_or_insert(now);
@@ -263,11 +263,12 @@ impl Lane {
                     }
                 }
                 self.failing_since.get_or_insert(now);
-                self.retry_at = Some(later(now, self.backoff.failed(random)));
+                let wait = self.backoff.failed(random).max(self.spread);
+                self.retry_at = Some(later(now, wait.saturating_add(jitter)));
             }
             Class::Revoked => {
                 self.failing_since.get_or_insert(now);
-                self.circuit = Some(later(now, PROBE_EVERY));
+                self.circuit = Some(later(now, PROBE_EVERY + jitter));
             }
             Class::StaleRef if manner != Manner::Post => {
                 self.recovered();
@@ -287,6 +288,12 @@ impl Lane {
             }
         }
         Resolution::Again
+    }
+
+    /// Replicas have the same pace and the same outages: what they put off would
+    /// come back together.
+    fn jitter(&self, random: f64) -> Duration {
+        self.spread.mul_f64(random.clamp(0.0, 1.0))
     }
 
     /// How a kind of call fares: edits, or posts and replies.
@@ -326,6 +333,7 @@ impl Lane {
 
     /// A probe came to an end. `random` is in `0.0..1.0`.
     pub(super) fn probed(&mut self, now: Instant, result: Result<(), &DeliveryError>, random: f64) {
+        let jitter = self.jitter(random);
         self.busy = None;
         // For a webhook it is a call like any other.
         self.posts.pace.ended(now);
@@ -335,10 +343,10 @@ impl Lane {
                 self.circuit = None;
                 self.half_open = true;
             }
-            (Err(_), Some(_)) => self.circuit = Some(later(now, PROBE_EVERY)),
+            (Err(_), Some(_)) => self.circuit = Some(later(now, PROBE_EVERY + jitter)),
             (Ok(()), None) => self.in_doubt = false,
             (Err(error), None) => match error.class() {
-                Class::Revoked => self.circuit = Some(later(now, PROBE_EVERY)),
+                Class::Revoked => self.circuit = Some(later(now, PROBE_EVERY + jitter)),
                 Class::RateLimited(wait) => {
                     let wait = wait.unwrap_or(DEFAULT_PAUSE).min(LONGEST_PAUSE);
                     self.posts.paused_until = Some(later(now, wait));

@@ -341,3 +341,47 @@ fn a_probe_in_doubt_is_told_to_wait_and_waits() {
     }
     assert!((3..=4).contains(&probes), "{probes} probes in an hour");
 }
+
+/// Fifty replicas whose Slack comes back take their turns: together they ask
+/// for little more than it takes, never all at once, and all are heard.
+#[test]
+fn a26_fifty_replicas_that_recover_together_take_turns() {
+    let policy = IncidentPolicy { replicas: 50, ..IncidentPolicy::default() };
+    for seed in 0..20 {
+        let begun = Instant::now();
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut lanes: Vec<Lane> = (0..50).map(|_| Lane::new(&policy)).collect();
+        for lane in &mut lanes {
+            (0..3).for_each(|n| lane.push(begun, action(n, Urgency::First)));
+        }
+        let back = begun + seconds(600);
+        let (mut asked, mut taken): (Vec<Instant>, Vec<Instant>) = Default::default();
+        let within = |calls: &[Instant], now: Instant, span: Duration| {
+            calls.iter().rev().take_while(|at| now.duration_since(**at) < span).count()
+        };
+        for tenth in 0..14_000 {
+            let now = begun + Duration::from_millis(100) * tenth;
+            for lane in &mut lanes {
+                if sent(lane, now, POST).is_none() {
+                    continue;
+                }
+                if now < back {
+                    lane.done(now, Err(&DeliveryError::transient()), random.f64());
+                    continue;
+                }
+                asked.push(now);
+                if within(&taken, now, seconds(1)) == 0 {
+                    taken.push(now);
+                    lane.done(now, Ok(()), random.f64());
+                } else {
+                    let limited = DeliveryError::rate_limited(Some(seconds(1)));
+                    lane.done(now, Err(&limited), random.f64());
+                }
+                assert!(within(&asked, now, seconds(1)) <= 8, "together, seed {seed}");
+                assert!(within(&asked, now, seconds(60)) <= 120, "too many, seed {seed}");
+            }
+        }
+        assert!(lanes.iter().all(Lane::is_empty), "somebody was not heard, seed {seed}");
+        assert_eq!(taken.len(), 150);
+    }
+}
