@@ -45,6 +45,9 @@ impl HttpClient {
 }
 
 #[cfg(feature = "__http")]
+pub(super) use with_reqwest::certificates;
+
+#[cfg(feature = "__http")]
 mod with_reqwest {
     use std::error::Error as _;
     use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -125,10 +128,19 @@ mod with_reqwest {
             .pool_max_idle_per_host(1)
             .pool_idle_timeout(Duration::from_secs(30));
         settings.root_certificates.iter().try_fold(builder, |builder, pem| {
-            let certificate = reqwest::Certificate::from_pem(pem)
-                .map_err(|_| "a root certificate is not valid PEM")?;
-            Ok(builder.add_root_certificate(certificate))
+            let some = certificates(pem).ok_or("a root certificate is not valid PEM")?;
+            Ok(builder.tls_certs_merge(some))
         })
+    }
+
+    /// The certificates of a PEM; `None` if it has none, or one that is none.
+    /// Who trusts others as well leaves out what it can't read, so a client
+    /// that trusts only these is asked.
+    pub(crate) fn certificates(pem: &[u8]) -> Option<Vec<reqwest::Certificate>> {
+        let some =
+            reqwest::Certificate::from_pem_bundle(pem).ok().filter(|some| !some.is_empty())?;
+        let strict = reqwest::Client::builder().no_proxy().tls_certs_only(some.iter().cloned());
+        strict.build().ok().map(|_| some)
     }
 
     fn is_local(url: &str) -> bool {

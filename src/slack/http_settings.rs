@@ -1,6 +1,8 @@
 //! [`HttpSettings`]: how Slack is reached.
 
 use std::fmt;
+#[cfg(feature = "__http")]
+use std::panic::catch_unwind;
 use std::time::Duration;
 
 /// How Slack is reached. Proxies from the environment are honoured.
@@ -45,8 +47,8 @@ fn is_proxy(url: &str) -> bool {
 
 #[cfg(feature = "__http")]
 fn is_certificate(pem: &[u8]) -> bool {
-    let has_one = String::from_utf8_lossy(pem).contains("-----BEGIN CERTIFICATE-----");
-    has_one && reqwest::Certificate::from_pem(pem).is_ok()
+    // A TLS library that panics is a fault of its own, said when it starts.
+    catch_unwind(|| super::http_client::certificates(pem).is_some()).unwrap_or(true)
 }
 
 #[cfg(not(feature = "__http"))]
