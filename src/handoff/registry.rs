@@ -8,6 +8,7 @@ use crate::observation::lock::relock;
 
 use super::Slot;
 use super::stripe::Striped;
+use super::sync::Mutex;
 
 /// So many entries are looked at in one go.
 const SCANNED: usize = 1024;
@@ -78,19 +79,14 @@ impl Registry {
     /// waits for its shard for long.
     pub(crate) fn scan(&self, mut look: impl FnMut(&Arc<Slot>)) {
         for shard in self.shards.iter() {
-            let mut from = 0;
-            loop {
-                let locked = relock(shard);
-                let rest = locked.entries.get(from..).unwrap_or_default();
-                rest.iter().take(SCANNED).flatten().for_each(&mut look);
-                if rest.len() <= SCANNED {
-                    break;
+            let mut from = Some(0);
+            while let Some(entry) = from {
+                from = turn(shard, entry, &mut look);
+                if from.is_some() {
+                    // The lock is not fair: who waits for it would not get it
+                    // between two of our turns, and wait for all of them.
+                    std::thread::sleep(BETWEEN_TURNS);
                 }
-                drop(locked);
-                from += SCANNED;
-                // The lock is not fair: who waits for it would not get it between
-                // two of our turns, and wait for all of them.
-                std::thread::sleep(BETWEEN_TURNS);
             }
         }
     }
@@ -116,6 +112,14 @@ impl Registry {
             shard.pool.push(slot);
         }
     }
+}
+
+/// Looks at the few entries that follow `from`; where the next turn begins.
+fn turn(shard: &Mutex<Shard>, from: usize, look: &mut impl FnMut(&Arc<Slot>)) -> Option<usize> {
+    let locked = relock(shard);
+    let rest = locked.entries.get(from..).unwrap_or_default();
+    rest.iter().take(SCANNED).flatten().for_each(look);
+    (rest.len() > SCANNED).then_some(from + SCANNED)
 }
 
 impl Shard {
@@ -172,6 +176,32 @@ mod tests {
         assert_eq!(outer.notes().notes().len(), 2);
         registry.leave(inner);
         registry.leave(outer);
+    }
+
+    #[test]
+    fn b13_a_hundred_thousand_in_flight_hold_nobody_up_and_leave_little_behind() {
+        const MANY: usize = 100_000;
+        let registry = Registry::new();
+        let now = Instant::now();
+        let slots: Vec<_> = (0..MANY).map(|_| registry.enter(1, None, now, |_| {})).collect();
+        assert_eq!(registry.in_flight(), MANY);
+        let mut seen = 0;
+        registry.scan(|_| seen += 1);
+        assert_eq!(seen, MANY);
+        // The lock is let go of after a few each time, however many there are.
+        let shard = registry.shards.at(registry.shards.here());
+        let (mut from, mut all) = (Some(0), 0);
+        while let Some(entry) = from {
+            let mut looked = 0;
+            from = turn(shard, entry, &mut |_| looked += 1);
+            assert!(looked <= SCANNED, "{looked} in one turn");
+            all += looked;
+        }
+        assert_eq!(all, MANY);
+        slots.into_iter().for_each(|slot| registry.leave(slot));
+        assert_eq!(registry.in_flight(), 0);
+        let kept: usize = registry.shards.iter().map(|shard| relock(shard).pool.len()).sum();
+        assert_eq!(kept, POOLED);
     }
 
     #[test]

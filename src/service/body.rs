@@ -63,13 +63,8 @@ impl<B> ResponseBody<B> {
 
     #[inline]
     pub(super) fn watched(body: B, watched: Option<Watched>, rest: Rest) -> Self {
-        let watch = watched.map(|watched| BodyWatch {
-            watched,
-            rest,
-            bytes: 0,
-            said_its_end: false,
-            is_finished: rest.is_over,
-        });
+        let watch =
+            watched.map(|watched| BodyWatch { watched, rest, bytes: 0, said_its_end: false });
         ResponseBody { inner: Inner::Body { body }, watch }
     }
 
@@ -159,7 +154,7 @@ pub(super) struct Rest {
     pub(super) expected: u64,
     /// The head was slow already, and is judged by the end.
     pub(super) head_was_slow: bool,
-    /// There is no more.
+    /// There is nothing to learn any more but whether its destructor panics.
     pub(super) is_over: bool,
 }
 
@@ -184,8 +179,6 @@ struct BodyWatch {
     bytes: u64,
     /// The body said after its last frame that nothing will follow.
     said_its_end: bool,
-    /// There is nothing to learn any more but whether its destructor panics.
-    is_finished: bool,
 }
 
 impl BodyWatch {
@@ -212,7 +205,7 @@ impl BodyWatch {
     /// The body is over and well.
     #[inline]
     fn ended(&mut self) {
-        if std::mem::replace(&mut self.is_finished, true) {
+        if std::mem::replace(&mut self.rest.is_over, true) {
             return;
         }
         // A gRPC call that says no status is not known to have gone well.
@@ -234,7 +227,7 @@ impl BodyWatch {
     }
 
     fn failed<E: Display + 'static>(&mut self, error: &E) {
-        self.is_finished = true;
+        self.rest.is_over = true;
         let rules = Arc::clone(&self.watched.recorder().rules);
         rules.error_types.reason(error, |reason| {
             self.watched.observe(&Finding {
@@ -248,14 +241,14 @@ impl BodyWatch {
     }
 
     fn panicked(&mut self, payload: &panics::Payload) {
-        self.is_finished = true;
+        self.rest.is_over = true;
         self.watched.panicked(payload, Outcome::DuringBody, Some(self.bytes));
     }
 
     /// The body was dropped, maybe before its end.
     #[inline]
     fn dropped(&mut self) {
-        if self.is_finished {
+        if self.rest.is_over {
             return;
         }
         // With an exact length, its consumer may stop at the last byte.

@@ -77,15 +77,11 @@ impl Recorder {
         self.handoff.clock.now()
     }
 
-    /// Whether a response that took this long is slow on any route.
-    #[inline]
-    pub(super) fn may_be_slow(&self, took: Age) -> bool {
-        took >= self.slow_floor
-    }
-
     /// Whether a response that took this long is slow on the request's route.
+    #[inline]
     pub(super) fn is_slow(&self, slot: &Slot, took: Age) -> bool {
-        self.with_route(slot, |route| took >= self.rules.slow_after(route).into())
+        took >= self.slow_floor
+            && self.with_route(slot, |route| took >= self.rules.slow_after(route).into())
     }
 
     pub(super) fn is_cancellation(&self, slot: &Slot, took: Age) -> bool {
@@ -162,27 +158,26 @@ impl Recorder {
                 by: by.as_deref(),
             };
             let tally = &self.handoff.tally;
-            let as_other = if before == Told::Nothing {
-                capture.record(key, found)
-            } else {
-                capture.facts(found, |facts| match &before {
-                    // It stays where it was counted while it ran.
-                    Told::Counted { kind: Kind::Hung, as_other, by: told_by, .. }
-                        if is_same && *told_by == by =>
-                    {
-                        let kept = if *as_other { KeyRef::Other(Kind::Slow) } else { key };
-                        tally.renew(kept, facts)
-                    }
-                    Told::Counted { kind, as_other: true, .. } => {
-                        tally.amend(KeyRef::Other(kind.of_key()), key, facts)
-                    }
-                    Told::Counted { by: Some(by), .. } => tally.amend(by.blocked(), key, facts),
-                    Told::Counted { kind, status, .. } => {
-                        tally.amend(request(kind.of_key(), *status), key, facts)
-                    }
-                    Told::Suppressed(rule) => tally.unsuppress(*rule, key, facts),
-                    Told::Nothing => tally.record(key, facts),
-                })
+            let as_other = match &before {
+                Told::Nothing => capture.record(key, found),
+                Told::Suppressed(rule) => {
+                    capture.facts(found, |facts| tally.unsuppress(*rule, key, facts))
+                }
+                // It stays where it was counted while it ran.
+                Told::Counted { kind: Kind::Hung, as_other, by: told_by, .. }
+                    if is_same && *told_by == by =>
+                {
+                    let kept = if *as_other { KeyRef::Other(Kind::Slow) } else { key };
+                    capture.facts(found, |facts| tally.renew(kept, facts))
+                }
+                Told::Counted { kind, status, as_other, by } => {
+                    let from = match by {
+                        _ if *as_other => KeyRef::Other(kind.of_key()),
+                        Some(by) => by.blocked(),
+                        None => request(kind.of_key(), *status),
+                    };
+                    capture.facts(found, |facts| tally.amend(from, key, facts))
+                }
             };
             let kind = if is_same { Kind::Hung } else { found.kind };
             *told = Told::Counted { kind, status, as_other, by };

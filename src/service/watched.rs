@@ -160,8 +160,7 @@ impl Watched {
     #[inline]
     pub(super) fn is_slow(&self) -> bool {
         let elapsed = self.elapsed();
-        self.recorder.may_be_slow(elapsed)
-            && self.slot().is_some_and(|slot| self.recorder.is_slow(slot, elapsed))
+        self.slot().is_some_and(|slot| self.recorder.is_slow(slot, elapsed))
     }
 
     /// Counts what was found.

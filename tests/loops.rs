@@ -1,0 +1,151 @@
+//! Loops that nobody wants: code of the user's that we call and that calls us
+//! back, and a service that is the Slack it reports to.
+
+mod common;
+
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use common::slack::answer;
+use common::{SOON, check_law};
+use tower_slack_alert::{
+    AlertConfig, AlertHandle, BoxFuture, Capabilities, Clock, Delivery, DeliveryError, Destination,
+    Receipt, RequestAlert, SlackAlertLayer, Transport, Verdict,
+};
+
+/// Calls back in all the ways there are, whenever it is asked for anything.
+#[derive(Clone, Default)]
+struct CallsBack {
+    ours: Arc<OnceLock<(SlackAlertLayer, AlertHandle)>>,
+    deliveries: Arc<AtomicUsize>,
+    called: Arc<Mutex<Vec<&'static str>>>,
+}
+
+impl CallsBack {
+    async fn call(&self, from: &'static str) {
+        self.called.lock().unwrap().push(from);
+        let Some((layer, handle)) = self.ours.get() else { return };
+        check_law(&handle.stats());
+        RequestAlert::current().note("called back from", from);
+        handle.report("called back", &std::io::Error::other(from));
+        let _silence = handle.silences();
+        answer(layer, "/called-back", 500).await;
+        // It waits for us, who wait for it: for its own time and no longer.
+        let flushed = handle.flush(Duration::from_millis(20)).await;
+        assert!(!flushed.completed() || from != "deliver");
+    }
+}
+
+impl Transport for CallsBack {
+    fn capabilities(&self) -> Capabilities {
+        self.called.lock().unwrap().push("capabilities");
+        Capabilities::new()
+    }
+
+    fn deliver<'a>(&'a self, _: Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
+        Box::pin(async move {
+            // For ever would be a service that reports each report.
+            if self.deliveries.fetch_add(1, Ordering::SeqCst) < 2 {
+                self.call("deliver").await;
+            }
+            Ok(Receipt::new())
+        })
+    }
+}
+
+#[tokio::test]
+async fn b21_hooks_may_call_back_into_the_layer() {
+    let transport = CallsBack::default();
+    let (rule, gauge) = (transport.clone(), transport.clone());
+    let config = AlertConfig::builder(Destination::transport(transport.clone()))
+        .failure_when(move |_, _| {
+            if let Some((_, handle)) = rule.ours.get() {
+                check_law(&handle.stats());
+                handle.report("from a rule", &std::io::Error::other("a rule"));
+            }
+            rule.called.lock().unwrap().push("rule");
+            Verdict::Default
+        })
+        .gauge("called", move || {
+            let called = gauge.ours.get().map_or(0, |(_, handle)| handle.stats().observed());
+            called.to_string()
+        });
+    let layer = SlackAlertLayer::new(config.build().unwrap());
+    let handle = layer.handle();
+    transport.ours.set((layer.clone(), handle.clone())).unwrap_or_else(|_| panic!("set twice"));
+    for _ in 0..10 {
+        answer(&layer, "/orders", 500).await;
+    }
+    let begun = std::time::Instant::now();
+    while transport.deliveries.load(Ordering::SeqCst) < 3 {
+        assert!(begun.elapsed() < SOON, "{:#?}", handle.stats());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let report = handle.shutdown(SOON).await;
+    assert!(report.completed(), "{report}");
+    let stats = handle.stats();
+    check_law(&stats);
+    assert_eq!((stats.callback_panics(), stats.restarts()), (0, 0), "{stats:#?}");
+    let called = transport.called.lock().unwrap().clone();
+    for from in ["capabilities", "deliver", "rule"] {
+        assert!(called.contains(&from), "{from}: {called:?}");
+    }
+}
+
+/// What a service that is its own Slack was asked, and what it answers.
+#[derive(Default)]
+struct OwnSlack {
+    status: AtomicU16,
+    asked: AtomicUsize,
+}
+
+#[tokio::test]
+async fn c14_a_service_that_is_its_own_slack_does_not_feed_itself() {
+    let slack = Arc::new(OwnSlack { status: AtomicU16::new(500), ..OwnSlack::default() });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let clock = Clock::manual(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_349_040));
+    let config = AlertConfig::webhook(format!("http://{address}/services/T0/B0/x"))
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    let layer = SlackAlertLayer::new(config);
+    let handle = layer.handle();
+    let take = |State(slack): State<Arc<OwnSlack>>| async move {
+        slack.asked.fetch_add(1, Ordering::SeqCst);
+        let status = slack.status.load(Ordering::SeqCst);
+        (StatusCode::from_u16(status).unwrap(), if status == 200 { "ok" } else { "" })
+    };
+    let router = Router::new()
+        .route("/services/{*rest}", post(take))
+        .route("/orders", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }))
+        .with_state(Arc::clone(&slack))
+        .layer(layer.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    // An hour, in which the one failure is that it can't tell of the first one.
+    answer(&layer, "/orders", 500).await;
+    let pass = async |hours: u32| {
+        let before = slack.asked.load(Ordering::SeqCst);
+        for _ in 0..hours * 720 {
+            clock.advance(Duration::from_secs(5));
+            let _next = handle.settle().await;
+        }
+        check_law(&handle.stats());
+        slack.asked.load(Ordering::SeqCst) - before
+    };
+    // No more than a backoff of at most a minute asks anyway.
+    let asked = pass(1).await;
+    assert!((60..=200).contains(&asked), "asked {asked} times in an hour");
+    assert_eq!(handle.stats().observed(), 1 + asked as u64);
+    // It takes them again: all is told, and it is quiet.
+    slack.status.store(200, Ordering::SeqCst);
+    let asked = pass(1).await;
+    assert!((1..=8).contains(&asked), "asked {asked} times in the hour after");
+    assert_eq!(handle.stats().destinations()[0].account().pending(), 0, "{:#?}", handle.stats());
+    assert_eq!(pass(2).await, 0);
+}
