@@ -83,9 +83,7 @@ impl AlertConfig {
     /// destination at all nothing is watched, which is logged once. An unknown
     /// `SLACK_ALERT_` variable is logged with the nearest known one.
     pub fn from_env() -> AlertConfigBuilder {
-        env::read(std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
-        }))
+        env::read(std::env::vars_os())
     }
 
     /// Whether requests will be watched.
