@@ -4,25 +4,34 @@
 #[path = "common/server.rs"]
 mod server;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use server::Server;
 use slack_inbox::{Inbox, Message};
 
-/// The example server, built so that a panic ends it.
-fn build() -> std::path::PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("abort");
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--profile", "abort", "--example", "server"])
-        .args(["--features", "request-logs", "--target-dir"])
-        .arg(&target)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status()
-        .unwrap();
-    assert!(built.success());
-    target.join("abort/examples/server")
+/// The example server, built so that a panic ends it. What it needs is the one
+/// of all tests; who links the program says what a panic does.
+fn build() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let build = |wrapper: Option<&str>| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--all-features", "--example", "server", "--target-dir"]);
+        cargo.arg(target).current_dir(root);
+        match wrapper {
+            Some(wrapper) => cargo.env("RUSTC_WORKSPACE_WRAPPER", root.join(wrapper)),
+            None => cargo.env_remove("RUSTC_WORKSPACE_WRAPPER"),
+        };
+        assert!(cargo.status().unwrap().success());
+    };
+    build(Some("tests/rustc/abort"));
+    let aborting = target.join("tmp/aborting-server");
+    std::fs::copy(target.join("debug/examples/server"), &aborting).unwrap();
+    // The other tests' server is back in its place.
+    build(None);
+    aborting
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The registry with its slots, and the ledger with its tally, under many
 //! schedules:
-//! `RUSTFLAGS="--cfg shuttle" cargo test --lib --target-dir target/shuttle model`.
+//! `RUSTC_WORKSPACE_WRAPPER=tests/rustc/shuttle cargo test --all-features --lib handoff::model`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

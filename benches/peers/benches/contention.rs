@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Empty;
-use peers::{Case, Pace, ROUTES, Visit, ask, template};
+use peers::{Beside, Case, Pace, ROUTES, ask, spread, template};
 use tower::Service;
 
 const THREADS: [usize; 4] = [1, 2, 4, 8];
@@ -75,60 +75,35 @@ fn child(case: &str, paths: &str) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let _entered = runtime.enter();
-    case.base().show(Pace::Ready, Base { case, paths });
+    case.show_beside(Pace::Ready, Rounds(paths));
     ExitCode::SUCCESS
 }
 
-struct Base {
-    case: Case,
-    paths: usize,
-}
+/// On so many paths.
+struct Rounds(usize);
 
-impl Visit for Base {
-    fn visit<S, B>(self, base: S)
+impl Beside for Rounds {
+    fn compare<S, B, T, C>(self, base: S, service: T)
     where
         S: Service<Request<Empty<Bytes>>, Response = Response<B>> + Clone + Send + 'static,
-        S::Future: Send,
         B: Body,
-    {
-        self.case.show(Pace::Ready, Rounds { base, paths: self.paths });
-    }
-}
-
-struct Rounds<S> {
-    base: S,
-    paths: usize,
-}
-
-impl<T, C> Visit for Rounds<T>
-where
-    T: Service<Request<Empty<Bytes>>, Response = Response<C>> + Clone + Send + 'static,
-    C: Body,
-{
-    fn visit<S, B>(self, service: S)
-    where
-        S: Service<Request<Empty<Bytes>>, Response = Response<B>> + Clone + Send + 'static,
-        S::Future: Send,
-        B: Body,
+        T: Service<Request<Empty<Bytes>>, Response = Response<C>> + Clone + Send + 'static,
+        C: Body,
     {
         let cells = THREADS.map(|threads| {
             // Once to fill what is filled on the way.
-            hammer(&service, threads, self.paths);
+            hammer(&service, threads, self.0);
             let over = (0..ROUNDS).map(|_| {
-                let (base_time, base_wall) = hammer(&self.base, threads, self.paths);
-                let (time, wall) = hammer(&service, threads, self.paths);
+                let (base_time, base_wall) = hammer(&base, threads, self.0);
+                let (time, wall) = hammer(&service, threads, self.0);
                 (time - base_time, wall - base_wall)
             });
             let (mut time, mut wall): (Vec<f64>, Vec<f64>) = over.unzip();
-            format!("{:.0} ({:.0})", median(&mut time), median(&mut wall))
+            let ([time, ..], [wall, ..]) = (spread(&mut time), spread(&mut wall));
+            format!("{time:.0} ({wall:.0})")
         });
         println!("{}", cells.join(" | "));
     }
-}
-
-fn median(all: &mut [f64]) -> f64 {
-    all.sort_by(f64::total_cmp);
-    all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Processor and wall-clock time of each request, in nanoseconds.

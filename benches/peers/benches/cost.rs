@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Empty;
-use peers::{Case, Pace, Visit, ask, template};
+use peers::{Beside, Case, Pace, Visit, ask, spread, template};
 use tower::Service;
 
 /// Requests before anything is counted, and those that are.
@@ -45,9 +45,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
         ["--count", case, pace] => child(case, pace, |case, pace| case.show(pace, Count)),
-        ["--time", case, pace] => child(case, pace, |case, pace| {
-            case.base().show(pace, Base { case, pace });
-        }),
+        ["--time", case, pace] => child(case, pace, |case, pace| case.show_beside(pace, Pairs)),
         rest => table(rest.contains(&"--no-time")),
     };
     match done {
@@ -215,10 +213,8 @@ fn time(measured: &mut Measured, case: usize, pace: usize) -> Result<(), String>
             .map_err(|error| error.to_string())?;
         medians.extend(numbers(&output.stdout));
     }
-    medians.sort_by(f64::total_cmp);
-    let at = |place: usize| medians.get(place).copied().unwrap_or(f64::NAN);
     if let Some(cell) = measured.nanos.get_mut(pace) {
-        *cell = [at(RUNS / 2), at(0), at(RUNS - 1)];
+        *cell = spread(&mut medians);
     }
     Ok(())
 }
@@ -265,52 +261,32 @@ fn count_instructions(once: &mut impl FnMut()) {
     }
 }
 
-/// Times `case` against this.
-struct Base {
-    case: Case,
-    pace: Pace,
-}
+/// Times both in turns.
+struct Pairs;
 
-impl Visit for Base {
-    fn visit<S, B>(self, service: S)
+impl Beside for Pairs {
+    fn compare<S, B, T, C>(self, mut base: S, mut service: T)
     where
         S: Service<Request<Empty<Bytes>>, Response = Response<B>> + Clone + Send + 'static,
-        S::Future: Send,
         B: Body,
-    {
-        self.case.show(self.pace, Pairs { base: service });
-    }
-}
-
-struct Pairs<S> {
-    base: S,
-}
-
-impl<T, C> Visit for Pairs<T>
-where
-    T: Service<Request<Empty<Bytes>>, Response = Response<C>>,
-    C: Body,
-{
-    fn visit<S, B>(mut self, mut service: S)
-    where
-        S: Service<Request<Empty<Bytes>>, Response = Response<B>> + Clone + Send + 'static,
-        S::Future: Send,
-        B: Body,
+        T: Service<Request<Empty<Bytes>>, Response = Response<C>> + Clone + Send + 'static,
+        C: Body,
     {
         let template = template("/users/1234");
         let mut over = Vec::with_capacity(PAIRS);
         for pair in 0..PAIRS + 50 {
             let begun = Instant::now();
-            (0..BATCH).for_each(|_| ask(&mut self.base, &template));
-            let base = begun.elapsed();
+            (0..BATCH).for_each(|_| ask(&mut base, &template));
+            let of_base = begun.elapsed();
             let begun = Instant::now();
             (0..BATCH).for_each(|_| ask(&mut service, &template));
-            let ours = begun.elapsed();
+            let of_service = begun.elapsed();
             if pair >= 50 {
-                over.push((ours.as_secs_f64() - base.as_secs_f64()) * 1e9 / f64::from(BATCH));
+                over.push(
+                    (of_service.as_secs_f64() - of_base.as_secs_f64()) * 1e9 / f64::from(BATCH),
+                );
             }
         }
-        over.sort_by(f64::total_cmp);
-        println!("{}", over.get(PAIRS / 2).copied().unwrap_or(f64::NAN));
+        println!("{}", spread(&mut over)[0]);
     }
 }

@@ -17,6 +17,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use peers::sink::{Manner, Sink, burst};
+use peers::spread;
 use sentry::integrations::tower::{NewSentryLayer, SentryHttpLayer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -124,13 +125,6 @@ fn storm(layer: &str, manner: Manner, seconds: f64, broken: &mut Vec<String>) ->
         promise(told == Some(answered.to_string()), "not as many were counted as were answered");
     }
     Ok(())
-}
-
-/// Median, lowest, highest.
-fn spread(all: &mut [f64]) -> [f64; 3] {
-    all.sort_by(f64::total_cmp);
-    [all.len() / 2, 0, all.len().saturating_sub(1)]
-        .map(|at| all.get(at).copied().unwrap_or(f64::NAN))
 }
 
 /// A server process; stopped with this.
