@@ -118,3 +118,23 @@ impl fmt::Display for DeliveryError {
 }
 
 impl std::error::Error for DeliveryError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_it_means_and_why() {
+        let said = [
+            (DeliveryError::rate_limited(None), "the destination asked to wait (rate_limited)"),
+            (DeliveryError::transient().because("dns"), "the delivery failed for now (dns)"),
+            (
+                DeliveryError::refused().because("no_text"),
+                "the destination refused the message (no_text)",
+            ),
+        ];
+        for (error, expected) in said {
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+}

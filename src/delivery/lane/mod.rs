@@ -448,4 +448,6 @@ impl Method {
 }
 
 #[cfg(test)]
+mod edges;
+#[cfg(test)]
 mod tests;

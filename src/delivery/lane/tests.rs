@@ -3,26 +3,30 @@
 use super::*;
 use crate::incident::IncidentId;
 
-fn subject(n: u64) -> Subject {
+pub(super) fn subject(n: u64) -> Subject {
     Subject::Incident(IncidentId::new([0; 16], n))
 }
 
-fn action(n: u64, urgency: Urgency) -> Action {
+pub(super) fn action(n: u64, urgency: Urgency) -> Action {
     Action { destination: 0, subject: subject(n), urgency }
 }
 
-const POST: fn(Subject) -> Manner = |_| Manner::Post;
-const REPLY: fn(Subject) -> Manner = |_| Manner::Reply;
-const EDIT: fn(Subject) -> Manner = |_| Manner::Edit;
+pub(super) const POST: fn(Subject) -> Manner = |_| Manner::Post;
+pub(super) const REPLY: fn(Subject) -> Manner = |_| Manner::Reply;
+pub(super) const EDIT: fn(Subject) -> Manner = |_| Manner::Edit;
 
-fn sent(lane: &mut Lane, now: Instant, manner: fn(Subject) -> Manner) -> Option<Subject> {
+pub(super) fn sent(
+    lane: &mut Lane,
+    now: Instant,
+    manner: fn(Subject) -> Manner,
+) -> Option<Subject> {
     match lane.poll(now, manner)? {
         Dispatch::Send { subject, .. } => Some(subject),
         Dispatch::Probe | Dispatch::Test => None,
     }
 }
 
-fn seconds(n: u64) -> Duration {
+pub(super) fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
