@@ -350,7 +350,8 @@ impl AlertConfigBuilder {
         self
     }
 
-    /// Adds a root certificate, as PEM, to trust when calling Slack.
+    /// Adds root certificates, as PEM, to trust when calling Slack. A PEM
+    /// without a certificate, or with one that can't be read, is an error.
     pub fn root_certificate_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.http.root_certificates.push(pem.into());
         self

@@ -141,3 +141,91 @@ impl Outbox {
         self.lanes.get(destination).is_none_or(Lane::is_empty)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::incident::{IncidentId, Urgency};
+
+    const POST: fn(Subject) -> Manner = |_| Manner::Post;
+
+    fn about(n: u64) -> Subject {
+        Subject::Incident(IncidentId::new([0; 16], n))
+    }
+
+    /// Two destinations, each of which has something to be told.
+    fn outbox(now: Instant) -> Outbox {
+        let mut outbox = Outbox::new(2, &IncidentPolicy::default(), 1);
+        for destination in 0..2 {
+            outbox.push(
+                now,
+                Action { destination, subject: about(destination as u64), urgency: Urgency::First },
+            );
+        }
+        outbox
+    }
+
+    fn sent(outbox: &mut Outbox, now: Instant, destination: usize) -> Option<Subject> {
+        match outbox.poll(now, destination, POST)? {
+            Dispatch::Send { subject, .. } => Some(subject),
+            Dispatch::Test | Dispatch::Probe => None,
+        }
+    }
+
+    #[test]
+    fn one_that_fails_delays_no_other() {
+        let now = Instant::now();
+        let mut outbox = outbox(now);
+        assert!((0..2).all(|at| !outbox.is_empty(at) && !outbox.is_busy(at)));
+        assert_eq!(outbox.deadline(now, 0, POST), Some(now));
+        assert_eq!(sent(&mut outbox, now, 0), Some(about(0)));
+        assert!(outbox.is_busy(0) && !outbox.is_busy(1));
+        let failed = outbox.done(now, 0, Err(&DeliveryError::transient()));
+        assert_eq!(failed, Resolution::Again);
+        assert_eq!(sent(&mut outbox, now, 1), Some(about(1)));
+        assert_eq!(outbox.done(now, 1, Ok(())), Resolution::Delivered);
+
+        assert!(!outbox.is_empty(0) && outbox.is_empty(1));
+        assert!(outbox.is_failing(0) && !outbox.is_failing(1));
+        assert_eq!(outbox.health(now, 0), Health::Retrying);
+        assert_eq!(outbox.health(now, 1), Health::Ready);
+        assert!(outbox.can_progress_by(0, now + Duration::from_secs(9), POST));
+        assert!(!outbox.can_progress_by(1, now + Duration::from_secs(9), POST));
+        assert_eq!(outbox.deadline(now, 1, POST), None);
+        let later = now + Duration::from_secs(60);
+        assert!(outbox.is_down(later, 0) && !outbox.is_down(later, 1));
+        assert_eq!((outbox.outage(later, 0), outbox.outage(later, 1)), (Some(now), None));
+        assert_eq!(outbox.late(later, 0), Some(Duration::from_secs(60)));
+        assert_eq!(outbox.late(later, 1), None);
+    }
+
+    #[test]
+    fn wakes_when_it_will_count_as_down_and_only_until_then() {
+        let now = Instant::now();
+        let mut outbox = outbox(now);
+        sent(&mut outbox, now, 0).unwrap();
+        outbox.done(now, 0, Err(&DeliveryError::rate_limited(Some(Duration::from_secs(600)))));
+        let down_at = now + Duration::from_secs(60);
+        assert_eq!(outbox.deadline(now, 0, POST), Some(down_at));
+        assert_eq!(outbox.deadline(down_at - Duration::from_nanos(1), 0, POST), Some(down_at));
+        assert!(outbox.deadline(down_at, 0, POST) >= Some(now + Duration::from_secs(600)));
+    }
+
+    #[test]
+    fn what_is_skipped_asked_or_probed_is_that_destinations() {
+        let now = Instant::now();
+        let mut outbox = outbox(now);
+        sent(&mut outbox, now, 0).unwrap();
+        outbox.skip(0, about(0));
+        assert!(outbox.is_empty(0) && !outbox.is_empty(1));
+        outbox.ask_test(0);
+        assert_eq!(outbox.poll(now, 0, POST), Some(Dispatch::Test));
+        assert_eq!(sent(&mut outbox, now, 1), Some(about(1)));
+        outbox.done(now, 1, Err(&DeliveryError::revoked()));
+        assert_eq!(outbox.health(now, 1), Health::Open);
+        let probe = now + Duration::from_secs(600);
+        assert_eq!(outbox.poll(probe, 1, POST), Some(Dispatch::Probe));
+        outbox.probed(probe, 1, Ok(()));
+        assert_eq!(sent(&mut outbox, probe + Duration::from_secs(1), 1), Some(about(1)));
+    }
+}

@@ -93,7 +93,9 @@ mod tests {
         let mut backoff = Backoff::default();
         let ceilings: Vec<u64> = (0..9).map(|_| backoff.failed(1.0).as_secs()).collect();
         assert_eq!(ceilings, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        assert!(backoff.is_failing());
         backoff.succeeded();
+        assert!(!backoff.is_failing());
         assert_eq!(backoff.failed(0.5), Duration::from_millis(500));
         assert_eq!(backoff.failed(0.0), Duration::from_millis(50));
     }

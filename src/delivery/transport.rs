@@ -195,3 +195,34 @@ impl Receipt {
         self.reference
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Plain;
+
+    impl Transport for Plain {
+        fn deliver<'a>(&'a self, _: Delivery<'a>) -> BoxFuture<'a, Result<Receipt, DeliveryError>> {
+            Box::pin(async { Ok(Receipt::new()) })
+        }
+    }
+
+    #[test]
+    fn can_do_what_it_says_and_no_more() {
+        let can = |can: Capabilities| (can.can_edit(), can.can_thread());
+        assert_eq!(can(Plain.capabilities()), (false, false));
+        assert_eq!(can(Capabilities::new().edit()), (true, false));
+        assert_eq!(can(Capabilities::new().thread()), (false, true));
+        assert_eq!(can(Capabilities::new().edit().thread()), (true, true));
+    }
+
+    #[test]
+    fn a_receipt_keeps_its_reference() {
+        let message = MessageRef::new("C1", "1.0");
+        let receipt = Receipt::with_reference(message.clone());
+        assert_eq!(receipt.reference(), Some(&message));
+        assert_eq!(receipt.into_reference(), Some(message));
+        assert_eq!(Receipt::new().into_reference(), None);
+    }
+}

@@ -140,6 +140,23 @@ mod tests {
     }
 
     #[test]
+    fn a_place_is_free_when_the_oldest_that_takes_one_passes() {
+        let mut budget = Budget::new(&IncidentPolicy::default());
+        let now = Instant::now();
+        for n in 0..19 {
+            show(&mut budget, now + n * Duration::from_secs(1), Weight::Major);
+        }
+        let at = now + 19 * Duration::from_secs(1);
+        assert_eq!(budget.free_at(at, Weight::Major), Some(now + 10 * MINUTE));
+        // Two too many: the second one has to pass as well.
+        budget.take(Weight::Major);
+        assert_eq!(
+            budget.free_at(at, Weight::Major),
+            Some(now + 10 * MINUTE + Duration::from_secs(1))
+        );
+    }
+
+    #[test]
     fn what_is_minor_leaves_room_for_the_rest() {
         let mut budget = Budget::new(&IncidentPolicy::default());
         let now = Instant::now();
