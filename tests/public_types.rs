@@ -11,15 +11,16 @@ use serde_json::Value;
 /// features: by rustdoc's JSON, which only nightly compilers make, or others
 /// that are told so.
 fn shown(features: &str) -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let built = Command::new(env!("CARGO"))
         .args(["rustdoc", "--quiet", "--lib", "--no-default-features", "--features", features])
         .arg("--target-dir")
         .arg(target)
         .args(["--", "-Zunstable-options", "--output-format", "json"])
-        .env("RUSTC_BOOTSTRAP", "1")
+        .env("RUSTDOC", root.join("tests/rustc/unstable-rustdoc"))
         .env_remove("RUSTDOCFLAGS")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(root)
         .status()
         .unwrap();
     assert!(built.success());
