@@ -281,7 +281,7 @@ async fn an_edit_that_slack_refuses_as_gone_is_posted_anew() {
 #[tokio::test]
 async fn a_post_without_an_answer_is_repeated_once_and_says_so() {
     let inbox = Inbox::start().await.unwrap();
-    let (layer, handle) = start(webhook(&inbox).request_timeout(MILLIS(150)));
+    let (layer, handle) = start(webhook(&inbox).request_timeout(MILLIS(400)));
     inbox.fault(Fault::Hang);
     answer(&layer, "/orders", 500).await;
     // Two attempts, and then only questions that post nothing.

@@ -277,10 +277,12 @@ async fn a15_only_a_certificate_that_is_trusted_is_talked_to() {
 async fn a14_a_name_that_is_not_found_is_tried_again_and_says_so() {
     // Too long to be anybody's name, so that no resolver is asked and each says no.
     let name = format!("{}.example", "a".repeat(64));
-    let (layer, handle) = start(to(format!("https://{name}/services/T0/B0/secret-of-the-hook")));
+    let config = to(format!("https://{name}/services/T0/B0/secret-of-the-hook"));
+    let (layer, handle) = start(config.request_timeout(Duration::from_secs(30)));
     answer(&layer, "/orders", 500).await;
-    let unknown = until(&handle, |found| found.state() == DestinationState::Retrying).await;
-    assert!(unknown.last_fault().unwrap().contains("dns"), "{unknown:?}");
+    let says_so = |found: &DestinationStats| found.last_fault().is_some_and(|f| f.contains("dns"));
+    let unknown = until(&handle, says_so).await;
+    assert_eq!(unknown.state(), DestinationState::Retrying);
     assert!(!format!("{unknown:?}").contains("secret-of-the-hook"));
     assert_eq!(unknown.account().pending(), 1);
 }

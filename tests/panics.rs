@@ -249,7 +249,6 @@ async fn without_the_hook_panics_are_told_by_their_text() {
     assert_eq!(watch.only().await.key().to_string(), "panicked GET /cart");
 }
 
-/// Runs one of the tests below in a process of its own.
 fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -219,14 +219,15 @@ fn d6_flushes_checks_and_several_ends_at_once() {
             assert!(begun.elapsed() < SOON, "{:#?}", handle.stats());
             std::thread::sleep(Duration::from_millis(2));
         }
+        fail(&layer);
         let stats = handle.stats();
         check_law(&stats);
-        assert_eq!(stats.observed(), 9);
+        assert_eq!(stats.observed(), 10);
         let account = stats.destinations()[0].account();
         let late = account.dropped(DropReason::AfterShutdown);
         let lost = account.dropped(DropReason::Shutdown);
         assert!(late >= 1, "{stats:#?}");
-        assert_eq!(account.delivered() + account.coalesced() + late + lost, 9, "{stats:#?}");
+        assert_eq!(account.delivered() + account.coalesced() + late + lost, 10, "{stats:#?}");
         assert_eq!(hangs, account.delivered() + account.coalesced() == 0, "{stats:#?}");
     }
 }

@@ -243,3 +243,13 @@ fn who_is_being_told_something_else_is_not_empty() {
     assert_eq!(lane.poll(now, POST), Some(Dispatch::Test));
     assert!(!lane.is_empty());
 }
+
+#[test]
+fn an_edit_that_fails_holds_up_no_replicas_posts_for_long() {
+    let (mut lane, now) = replicas(50);
+    lane.push(now, action(1, Urgency::Progress));
+    sent(&mut lane, now, EDIT).unwrap();
+    lane.done(now, Err(&DeliveryError::transient()), 1.0);
+    lane.push(now, action(2, Urgency::First));
+    assert!(sent(&mut lane, now + seconds(1), FIRST_IS_AN_EDIT).is_some());
+}

@@ -241,7 +241,8 @@ impl Lane {
                 let wait = wait.unwrap_or(DEFAULT_PAUSE).min(LONGEST_PAUSE);
                 // Upwards only: nobody comes back before it was said; and
                 // replicas don't come back together.
-                let jitter = jitter.max(Duration::from_millis(250).mul_f64(random.clamp(0.0, 1.0)));
+                let spread = Duration::from_millis(250).max(self.spread);
+                let jitter = spread.mul_f64(random.clamp(0.0, 1.0));
                 method.paused_until =
                     Some(later(now, wait.max(self.spread.min(Duration::from_secs(1))) + jitter));
                 self.failing_since.get_or_insert(now);
@@ -263,8 +264,10 @@ impl Lane {
                     }
                 }
                 self.failing_since.get_or_insert(now);
-                let wait = self.backoff.failed(random).max(self.spread);
-                self.retry_at = Some(later(now, wait.saturating_add(jitter)));
+                let wait = self.backoff.failed(random);
+                // What is posted meanwhile need not wait for an edit's turn.
+                let wait = if is_edit { wait } else { wait.max(self.turns()) + jitter };
+                self.retry_at = Some(later(now, wait));
             }
             Class::Revoked => {
                 self.failing_since.get_or_insert(now);
@@ -293,7 +296,12 @@ impl Lane {
     /// Replicas have the same pace and the same outages: what they put off would
     /// come back together.
     fn jitter(&self, random: f64) -> Duration {
-        self.spread.mul_f64(random.clamp(0.0, 1.0))
+        self.turns().mul_f64(random.clamp(0.0, 1.0))
+    }
+
+    /// A turn of each replica, and no longer than any backoff.
+    fn turns(&self) -> Duration {
+        self.spread.min(Duration::from_secs(60))
     }
 
     /// How a kind of call fares: edits, or posts and replies.
