@@ -588,6 +588,12 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    // Each is of up to a megabyte.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn no_message_of_anybodys_gets_out_of_hand(texts in proptest::collection::vec(hostile(), 0..30), long in 0usize..20_000) {
         let mut message = SlackMessage::new(Line::new().code("x".repeat(long))).color(Color::RED);

@@ -495,6 +495,12 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    // Five hours of budget each.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     /// Many keys and a small budget: never over it, and nothing is lost.
     #[test]
     fn a_small_budget_is_kept(events in crowd()) {
