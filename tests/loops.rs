@@ -3,19 +3,24 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
 use axum::routing::{get, post};
 use common::slack::answer;
-use common::{SOON, check_law};
+use common::{SOON, check_law, response};
+use futures_util::FutureExt;
+use http_body_util::Empty;
+use slack_inbox::Inbox;
+use tower::{Layer, ServiceExt, service_fn};
 use tower_slack_alert::{
     AlertConfig, AlertHandle, BoxFuture, Capabilities, Clock, Delivery, DeliveryError, Destination,
-    Receipt, RequestAlert, SlackAlertLayer, Transport, Verdict,
+    IncidentView, Receipt, RequestAlert, SlackAlertLayer, Transport, Verdict,
 };
 
 /// Calls back while it delivers.
@@ -58,29 +63,66 @@ impl Transport for CallsBack {
     }
 }
 
+/// Calls back from code that must not wait for a future.
+fn call_at_once(ours: &CallsBack, from: &'static str) {
+    if let Some((layer, handle)) = ours.ours.get() {
+        check_law(&handle.stats());
+        handle.report("called back", &std::io::Error::other(from));
+        let _silence = handle.silences();
+        let answered = answer(layer, "/called-back", 500).now_or_never();
+        assert!(answered.is_some());
+    }
+    ours.called.lock().unwrap().push(from);
+}
+
 #[tokio::test]
 async fn b21_hooks_may_call_back_into_the_layer() {
     let transport = CallsBack::default();
-    let rule = transport.clone();
-    let config = AlertConfig::builder(Destination::transport(transport.clone())).failure_when(
-        move |_, _| {
+    let inbox = Inbox::builder().start().unwrap();
+    let [rule, gauge, render] = [(); 3].map(|()| transport.clone());
+    let rendered = Destination::webhook(inbox.webhook_url()).render(move |_: &IncidentView| {
+        // Each rendering that reports something would be rendered again.
+        if !render.called.lock().unwrap().contains(&"render") {
+            call_at_once(&render, "render");
+        }
+        None
+    });
+    let config = AlertConfig::builder(Destination::transport(transport.clone()))
+        .also(rendered)
+        .slow_after(Duration::from_millis(1))
+        .gauge("calls back", move || {
+            if !gauge.called.lock().unwrap().contains(&"gauge") {
+                call_at_once(&gauge, "gauge");
+            }
+            1
+        })
+        .failure_when(move |_, _| {
             if let Some((_, handle)) = rule.ours.get() {
                 check_law(&handle.stats());
                 handle.report("from a rule", &std::io::Error::other("a rule"));
             }
             rule.called.lock().unwrap().push("rule");
             Verdict::Default
-        },
-    );
+        });
     let layer = SlackAlertLayer::new(config.build().unwrap());
     let handle = layer.handle();
     transport.ours.set((layer.clone(), handle.clone())).unwrap_or_else(|_| panic!("set twice"));
     for _ in 0..10 {
         answer(&layer, "/orders", 500).await;
     }
+    let slow = layer.layer(service_fn(async |_: Request<()>| {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        Ok::<_, Infallible>(response(200, Empty::<&[u8]>::new()))
+    }));
+    drop(slow.oneshot(common::get("/slow")).await);
     let begun = std::time::Instant::now();
-    while transport.deliveries.load(Ordering::SeqCst) < 3 {
-        assert!(begun.elapsed() < SOON, "{:#?}", handle.stats());
+    let all = ["capabilities", "deliver", "rule", "gauge", "render"];
+    let missing = || {
+        let called = transport.called.lock().unwrap();
+        all.iter().any(|from| !called.contains(from))
+    };
+    while transport.deliveries.load(Ordering::SeqCst) < 3 || missing() {
+        assert!(begun.elapsed() < SOON, "{:#?}", transport.called.lock().unwrap());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let report = handle.shutdown(SOON).await;
@@ -88,16 +130,14 @@ async fn b21_hooks_may_call_back_into_the_layer() {
     let stats = handle.stats();
     check_law(&stats);
     assert_eq!((stats.callback_panics(), stats.restarts()), (0, 0), "{stats:#?}");
-    let called = transport.called.lock().unwrap().clone();
-    for from in ["capabilities", "deliver", "rule"] {
-        assert!(called.contains(&from), "{from}: {called:?}");
-    }
 }
 
 /// What a service that is its own Slack was asked, and what it answers.
 #[derive(Default)]
 struct OwnSlack {
     status: AtomicU16,
+    /// How many seconds it takes to answer.
+    takes: AtomicU64,
     asked: AtomicUsize,
 }
 
@@ -113,8 +153,10 @@ async fn c14_a_service_that_is_its_own_slack_does_not_feed_itself() {
         .unwrap();
     let layer = SlackAlertLayer::new(config);
     let handle = layer.handle();
+    let time = clock.clone();
     let take = |State(slack): State<Arc<OwnSlack>>| async move {
         slack.asked.fetch_add(1, Ordering::SeqCst);
+        time.advance(Duration::from_secs(slack.takes.load(Ordering::SeqCst)));
         let status = slack.status.load(Ordering::SeqCst);
         (StatusCode::from_u16(status).unwrap(), if status == 200 { "ok" } else { "" })
     };
@@ -144,5 +186,15 @@ async fn c14_a_service_that_is_its_own_slack_does_not_feed_itself() {
     let asked = pass(1).await;
     assert!((1..=8).contains(&asked), "asked {asked} times in the hour after");
     assert_eq!(handle.stats().destinations()[0].account().pending(), 0, "{:#?}", handle.stats());
+    assert_eq!(pass(2).await, 0);
+    // It is slow: each message is one more slow request, and there are still few.
+    slack.takes.store(6, Ordering::SeqCst);
+    answer(&layer, "/orders", 500).await;
+    let asked = [pass(1).await, pass(1).await, pass(1).await];
+    assert!((1..=20).contains(&asked[0]), "asked {asked:?} times");
+    assert!(asked[1..].iter().all(|asked| (1..=8).contains(asked)), "asked {asked:?} times");
+    // And no longer than that lasts.
+    slack.takes.store(0, Ordering::SeqCst);
+    assert!(pass(1).await <= 4);
     assert_eq!(pass(2).await, 0);
 }

@@ -11,7 +11,9 @@ use http::{Request, Response};
 use http_body_util::Empty;
 use slack_inbox::{Fault, Inbox};
 use tower::{Layer, Service, service_fn};
-use tower_slack_alert::{AlertConfig, AlertHandle, DropReason, SlackAlertLayer};
+use tower_slack_alert::{
+    AlertConfig, AlertHandle, Destination, DropReason, ShutdownReport, SlackAlertLayer,
+};
 
 fn start(inbox: &Inbox) -> (SlackAlertLayer, AlertHandle) {
     let config = AlertConfig::webhook(inbox.webhook_url()).service("shop-api");
@@ -229,5 +231,24 @@ fn d6_flushes_checks_and_several_ends_at_once() {
         assert!(late >= 1, "{stats:#?}");
         assert_eq!(account.delivered() + account.coalesced() + late + lost, 10, "{stats:#?}");
         assert_eq!(hangs, account.delivered() + account.coalesced() == 0, "{stats:#?}");
+    }
+}
+
+/// Who asks for the end while our thread is ending by another's call is told
+/// what that one is.
+#[test]
+fn d6_whoever_comes_second_is_told_that_it_is_completed() {
+    for round in 0..50 {
+        let config = AlertConfig::builder(Destination::log()).build().unwrap();
+        let layer = SlackAlertLayer::new(config);
+        let handle = layer.handle();
+        let reports: Vec<ShutdownReport> = std::thread::scope(|scope| {
+            let ends: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| handle.shutdown_blocking(SOON))).collect();
+            ends.into_iter().map(|end| end.join().unwrap()).collect()
+        });
+        for report in reports {
+            assert!(report.completed(), "{round}: {report}");
+        }
     }
 }

@@ -130,6 +130,8 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -198,6 +200,26 @@ mod tests {
             all += looked;
         }
         assert_eq!(all, MANY);
+        // And who waits for it gets it then, not after them all.
+        let is_let_in = || {
+            let (seen, at) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let begun = std::sync::Barrier::new(2);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    begun.wait();
+                    drop(relock(shard));
+                    at.store(seen.load(Ordering::Relaxed), Ordering::Relaxed);
+                });
+                registry.scan(|_| {
+                    if seen.fetch_add(1, Ordering::Relaxed) == 0 {
+                        begun.wait();
+                    }
+                });
+            });
+            at.into_inner() < MANY / 2
+        };
+        let let_in = (0..10).filter(|_| is_let_in()).count();
+        assert!(let_in >= 5, "{let_in} times of 10");
         slots.into_iter().for_each(|slot| registry.leave(slot));
         assert_eq!(registry.in_flight(), 0);
         let kept: usize = registry.shards.iter().map(|shard| relock(shard).pool.len()).sum();

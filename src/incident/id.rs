@@ -42,3 +42,17 @@ impl fmt::Debug for IncidentId {
         write!(f, "IncidentId({self})")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_shown_as_hex_and_number() {
+        let id = IncidentId::new([0xa7; 16], 12);
+        assert_eq!((id.fingerprint(), id.epoch()), ([0xa7; 16], 12));
+        assert_eq!(id.to_string(), format!("{}-12", "a7".repeat(16)));
+        assert_eq!(format!("{id:?}"), format!("IncidentId({id})"));
+        assert!(IncidentId::new([0; 16], 13) > id);
+    }
+}

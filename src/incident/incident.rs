@@ -221,3 +221,45 @@ impl Incident {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    fn incident() -> Incident {
+        let now = Time { mono: Instant::now(), wall: SystemTime::UNIX_EPOCH };
+        let (id, minute) = (IncidentId::new([0; 16], 1), Duration::from_secs(60));
+        Incident::new(id, Key::Cut, now, Phase::Open, minute, 1)
+    }
+
+    #[test]
+    fn a_reader_sees_that_it_came_back() {
+        let (mut it, hour) = (incident(), Duration::from_secs(3600));
+        let now = it.round.began;
+        for round in 1..=9 {
+            let before = it.version;
+            it.reopen(now, 7, hour);
+            assert!(it.version > before);
+            assert_eq!((it.round.number, it.round.before), (round, 7));
+        }
+        // Twice as long each time, and no longer than that.
+        assert_eq!(it.close_after, hour);
+    }
+
+    #[test]
+    fn it_takes_in_all_of_an_earlier_one() {
+        let (mut it, mut earlier) = (incident(), incident());
+        (it.counts.total, it.moved_in, it.moved_out) = (2, 3, 5);
+        (earlier.counts.total, earlier.moved_in, earlier.moved_out) = (70, 110, 130);
+        it.tellings[0].settled = 1;
+        it.tellings[0].flush_to = Some(9);
+        earlier.tellings[0].settled = 40;
+        let before = it.version;
+        it.absorb(&earlier, 0);
+        assert_eq!((it.counts.total, it.moved_in, it.moved_out), (72, 113, 135));
+        assert_eq!((it.tellings[0].settled, it.tellings[0].flush_to), (41, None));
+        assert!(it.version > before);
+    }
+}

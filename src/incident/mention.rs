@@ -232,6 +232,16 @@ mod tests {
         assert!(!covers(Kind::Slow, 10, "/a"));
         assert!(!covers(Kind::Failed, 9, "/a"));
         assert!(!covers(Kind::Failed, 10, "/b"));
+        assert!(!covers(Kind::Hung, 10, "/a"));
+        assert!(rule.is_on("/a") && !rule.is_on("/b"));
+        assert!(!MentionRule::new(Mention::here()).is_on("/a"));
+        // What is hung is slow, and not the other way round.
+        let slow = MentionRule::new(Mention::here()).kind(Kind::Slow);
+        assert!(slow.covers(Kind::Slow, 1, [].into_iter()));
+        assert!(slow.covers(Kind::Hung, 1, [].into_iter()));
+        assert!(!slow.covers(Kind::Failed, 1, [].into_iter()));
+        let hung = MentionRule::new(Mention::here()).kind(Kind::Hung);
+        assert!(!hung.covers(Kind::Slow, 1, [].into_iter()));
     }
 
     proptest! {

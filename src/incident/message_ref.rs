@@ -28,3 +28,14 @@ impl MessageRef {
         &self.ts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_a_channel_and_a_time() {
+        let message = MessageRef::new("C1", "1.2");
+        assert_eq!((message.channel(), message.ts()), ("C1", "1.2"));
+    }
+}

@@ -122,6 +122,24 @@ mod tests {
         a
     }
 
+    #[test]
+    fn the_total_is_of_all_replicas_and_boots() {
+        let at = SystemTime::UNIX_EPOCH;
+        let totals =
+            |total| Totals { total, successes: 1, first: at, last: at, slowest: Duration::ZERO };
+        let mut shared = Shared::default();
+        assert_eq!((shared.total(), shared.message()), (0, None));
+        shared.publish("pod-1", 1, totals(5));
+        shared.publish("pod-1", 2, totals(70));
+        shared.publish("pod-2", 1, totals(200));
+        // A replica's later totals contain its earlier ones.
+        shared.publish("pod-2", 1, totals(300));
+        assert_eq!(shared.total(), 375);
+        shared.set_message(2, MessageRef::new("C1", "1.2"));
+        shared.set_message(1, MessageRef::new("C1", "9.9"));
+        assert_eq!(shared.message(), Some(&MessageRef::new("C1", "1.2")));
+    }
+
     proptest! {
         #[test]
         fn merging_is_a_join(a in shared(), b in shared(), c in shared()) {

@@ -1,6 +1,6 @@
 //! [`Control`]: what keeps our thread alive and tells it what to do.
 
-use std::sync::mpsc as sync;
+use std::sync::mpsc::{self as sync, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -102,10 +102,16 @@ impl Control {
         let deadline = later(Instant::now(), limit);
         let (reply, replied) = sync::sync_channel(1);
         let sent = self.commands.send(Command::Shutdown { deadline, reply: Some(reply) }).is_ok();
-        let completed = sent && replied.recv_timeout(limit).unwrap_or(false);
-        let report = ShutdownReport::new(completed, self.handoff.stats());
-        // The thread may have ended just before, by another's call.
-        let report = if sent { report } else { report.completed_if_nothing_is_lost() };
+        let answer = match sent {
+            true => replied.recv_timeout(limit),
+            false => Err(RecvTimeoutError::Disconnected),
+        };
+        let report = ShutdownReport::new(answer == Ok(true), self.handoff.stats());
+        // The thread has ended meanwhile, by another's call.
+        let report = match answer {
+            Err(RecvTimeoutError::Disconnected) => report.completed_if_nothing_is_lost(),
+            _ => report,
+        };
         relock(&self.ended).get_or_insert(report).clone()
     }
 

@@ -94,36 +94,53 @@ mod tests {
     use crate::observation::{Clock, Identity};
     use crate::slack::{HttpSettings, WebhookUrl};
 
-    #[test]
-    fn a_tls_library_that_does_not_start_is_a_fault_and_no_panic() {
+    fn setup(channel: ChannelSetup, http: HttpSettings) -> Setup {
         let handoff = Arc::new(Handoff::new(Clock::default()));
-        let url = WebhookUrl::parse("https://hooks.slack.com/services/T0/B0/x").unwrap();
-        let channel = ChannelSetup::Webhook { url, render: None };
-        // Settings that the configuration would not have let through.
-        let http =
-            HttpSettings { root_certificates: vec![b"junk".to_vec()], ..HttpSettings::default() };
-        let _control = start(Setup {
+        let name = "webhook".to_owned();
+        Setup {
             handoff: Arc::clone(&handoff),
             policy: IncidentPolicy::default(),
             identity: Arc::new(Identity::default()),
             http,
             links: Arc::default(),
             gauges: Vec::new(),
-            outside: Arc::new(Outside::new(Arc::clone(&handoff), false, false)),
-            destinations: vec![DestinationSetup {
-                name: "webhook".to_owned(),
-                is_fallback: false,
-                channel,
-            }],
+            outside: Arc::new(Outside::new(handoff, false, false)),
+            destinations: vec![DestinationSetup { name, is_fallback: false, channel }],
             silences: Arc::default(),
             seed: 1,
             watch: Mutex::new(None),
-        });
+        }
+    }
+
+    #[test]
+    fn a_tls_library_that_does_not_start_is_a_fault_and_no_panic() {
+        let url = WebhookUrl::parse("https://hooks.slack.com/services/T0/B0/x").unwrap();
+        let channel = ChannelSetup::Webhook { url, render: None };
+        // Settings that the configuration would not have let through.
+        let http =
+            HttpSettings { root_certificates: vec![b"junk".to_vec()], ..HttpSettings::default() };
+        let setup = setup(channel, http);
+        let handoff = Arc::clone(&setup.handoff);
+        let _control = start(setup);
         let begun = Instant::now();
         while handoff.stats().faults().is_empty() {
             assert!(begun.elapsed() < Duration::from_secs(10), "no fault was shown");
             std::thread::sleep(Duration::from_millis(2));
         }
         assert_eq!(handoff.stats().faults(), ["a root certificate is not valid PEM"]);
+    }
+
+    /// The thread may end by another's call before it reads this one.
+    #[test]
+    fn d6_whose_call_is_not_read_any_more_is_told_what_is_so() {
+        let (control, mut commands) =
+            Control::new(&setup(ChannelSetup::Log, HttpSettings::default()));
+        let limit = Duration::from_secs(10);
+        let report = std::thread::scope(|scope| {
+            let asked = scope.spawn(|| control.shutdown_blocking(limit));
+            drop(commands.blocking_recv());
+            asked.join().unwrap()
+        });
+        assert!(report.completed(), "{report}");
     }
 }

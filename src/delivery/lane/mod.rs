@@ -259,7 +259,7 @@ impl Lane {
                     // It answers probes and swallows messages.
                     if unanswered > MAX_UNANSWERED {
                         self.failing_since.get_or_insert(now);
-                        self.retry_at = Some(later(now, PROBE_EVERY));
+                        self.retry_at = Some(later(now, PROBE_EVERY + jitter));
                         return Resolution::Again;
                     }
                 }

@@ -350,42 +350,54 @@ fn a_probe_in_doubt_is_told_to_wait_and_waits() {
 /// for little more than it takes, never all at once, and all are heard.
 #[test]
 fn a26_fifty_replicas_that_recover_together_take_turns() {
-    let policy = IncidentPolicy { replicas: 50, ..IncidentPolicy::default() };
     for seed in 0..20 {
-        let begun = Instant::now();
-        let mut random = fastrand::Rng::with_seed(seed);
-        let mut lanes: Vec<Lane> = (0..50).map(|_| Lane::new(&policy)).collect();
-        for lane in &mut lanes {
-            (0..3).for_each(|n| lane.push(begun, action(n, Urgency::First)));
-        }
-        let back = begun + seconds(600);
-        let (mut asked, mut taken): (Vec<Instant>, Vec<Instant>) = Default::default();
-        let within = |calls: &[Instant], now: Instant, span: Duration| {
-            calls.iter().rev().take_while(|at| now.duration_since(**at) < span).count()
-        };
-        for tenth in 0..14_000 {
-            let now = begun + Duration::from_millis(100) * tenth;
-            for lane in &mut lanes {
-                if sent(lane, now, POST).is_none() {
-                    continue;
-                }
-                if now < back {
-                    lane.done(now, Err(&DeliveryError::transient()), random.f64());
-                    continue;
-                }
-                asked.push(now);
-                if within(&taken, now, seconds(1)) == 0 {
-                    taken.push(now);
-                    lane.done(now, Ok(()), random.f64());
-                } else {
-                    let limited = DeliveryError::rate_limited(Some(seconds(1)));
-                    lane.done(now, Err(&limited), random.f64());
-                }
-                assert!(within(&asked, now, seconds(1)) <= 8, "together, seed {seed}");
-                assert!(within(&asked, now, seconds(60)) <= 120, "too many, seed {seed}");
-            }
-        }
-        assert!(lanes.iter().all(Lane::is_empty), "somebody was not heard, seed {seed}");
-        assert_eq!(taken.len(), 150);
+        recover_together(seed, &DeliveryError::transient());
     }
+    for seed in 0..5 {
+        recover_together(seed, &DeliveryError::unknown_outcome());
+        recover_together(seed, &DeliveryError::revoked());
+    }
+}
+
+fn recover_together(seed: u64, fault: &DeliveryError) {
+    let policy = IncidentPolicy { replicas: 50, ..IncidentPolicy::default() };
+    let begun = Instant::now();
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut lanes: Vec<Lane> = (0..50).map(|_| Lane::new(&policy)).collect();
+    for lane in &mut lanes {
+        (0..3).for_each(|n| lane.push(begun, action(n, Urgency::First)));
+    }
+    let back = begun + seconds(600);
+    let (mut asked, mut taken): (Vec<Instant>, Vec<Instant>) = Default::default();
+    let within = |calls: &[Instant], now: Instant, span: Duration| {
+        calls.iter().rev().take_while(|at| now.duration_since(**at) < span).count()
+    };
+    for tenth in 0..14_000 {
+        let now = begun + Duration::from_millis(100) * tenth;
+        for lane in &mut lanes {
+            let Some(dispatch) = lane.poll(now, POST) else { continue };
+            let is_probe = matches!(dispatch, Dispatch::Probe);
+            if now < back {
+                match is_probe {
+                    true => lane.probed(now, Err(fault), random.f64()),
+                    false => _ = lane.done(now, Err(fault), random.f64()),
+                }
+                continue;
+            }
+            asked.push(now);
+            if is_probe {
+                lane.probed(now, Ok(()), random.f64());
+            } else if within(&taken, now, seconds(1)) == 0 {
+                taken.push(now);
+                lane.done(now, Ok(()), random.f64());
+            } else {
+                let limited = DeliveryError::rate_limited(Some(seconds(1)));
+                lane.done(now, Err(&limited), random.f64());
+            }
+            assert!(within(&asked, now, seconds(1)) <= 8, "together, {fault:?}, seed {seed}");
+            assert!(within(&asked, now, seconds(60)) <= 120, "too many, {fault:?}, seed {seed}");
+        }
+    }
+    assert!(lanes.iter().all(Lane::is_empty), "somebody was not heard, {fault:?}, seed {seed}");
+    assert_eq!(taken.len(), 150);
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod budgets;
 mod details;
+mod edges;
 mod lifecycle;
 mod mentions;
 mod model;

@@ -1,0 +1,104 @@
+//! Edges: what is idle, what is held, and what proves an end.
+
+use super::bench::*;
+use crate::incident::engine::*;
+use crate::incident::input::*;
+use crate::incident::{Ending, TellAfter};
+use crate::observation::{Facts, Kind, MethodName, Route, RouteRef, Site};
+
+/// For which destination how many are held back.
+fn held(bench: &Bench) -> Vec<(usize, u64)> {
+    bench.engine.held().map(|(at, _, held)| (at, held)).collect()
+}
+
+#[test]
+fn idle_is_who_has_said_all_and_holds_nothing() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    let key = failed("/a");
+    assert!(bench.engine.is_idle());
+    // Asked for, and on its way.
+    bench.observe(&key, 1);
+    assert!(!bench.engine.is_idle());
+    assert_eq!(held(&bench), [(0, 1)]);
+    let action = bench.actions()[0];
+    let (_, carried, _) = bench.view(action).unwrap();
+    assert!(!bench.engine.is_idle());
+    bench.sent(action, carried, SentOutcome::Posted(Some(MessageRef::new("C1", "1"))));
+    assert!(bench.engine.is_idle());
+    assert_eq!(held(&bench), []);
+    // Held until its edit is due.
+    bench.observe(&key, 3);
+    assert!(bench.actions().is_empty());
+    assert!(!bench.engine.is_idle());
+    assert_eq!(held(&bench), [(0, 3)]);
+    bench.pass(2 * SECOND);
+    bench.deliver();
+    assert!(bench.engine.is_idle());
+    assert_eq!(held(&bench), []);
+}
+
+#[test]
+fn what_was_asked_for_and_has_nothing_new_is_not_idle() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    bench.observe(&failed("/a"), 1);
+    bench.deliver();
+    bench.succeed("/a", 214);
+    // Its end: an edit, without a count that is not told.
+    while bench.engine.actions().next().is_none() {
+        bench.pass(SECOND);
+    }
+    assert_eq!(held(&bench), []);
+    assert!(!bench.engine.is_idle());
+}
+
+#[test]
+fn each_of_many_gaps_is_taken_off_once() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    let begun = bench.now.mono;
+    for gap in 1..=20 {
+        bench.pass(SECOND);
+        bench.now = bench.now.after(MINUTE);
+        bench.handle(Input::Gap(MINUTE));
+        let seen = bench.engine.engine_instant(bench.now.mono);
+        assert_eq!(seen.duration_since(begun), gap * SECOND);
+    }
+    // The last sixteen are known one by one; this is just after the fifth.
+    let after = bench.now.mono - 15 * (MINUTE + SECOND) + SECOND / 2;
+    let seen = bench.engine.engine_instant(after);
+    assert_eq!(seen.duration_since(begun), 5 * SECOND + SECOND / 2);
+}
+
+/// Requests that go well prove that failures are over, and not that nobody logs
+/// errors any more or blocks the runtime.
+#[test]
+fn only_what_requests_can_disprove_ends_by_them() {
+    let (method, route) = (MethodName::of(&http::Method::GET), Route::Known("/a".into()));
+    let logged = Key::Log { target: "app".into(), site: Site::new("src/a.rs", 7, None) };
+    let blocked = Key::Blocked { method: method, route };
+    for (key, is_proof) in
+        [(failed("/a"), true), (slow("/a"), true), (logged, false), (blocked, false)]
+    {
+        let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+        let at = bench.now.mono;
+        let endpoint = Some((method, RouteRef::Known("/a")));
+        let mut observed = observed(key.clone(), 1, at);
+        observed.samples = samples_of(&Facts { endpoint, ..Facts::at(at) });
+        bench.handle(Input::Observed(vec![observed]));
+        bench.deliver();
+        bench.succeed("/a", 214);
+        bench.pass(2 * HOUR);
+        let told = bench.deliver();
+        let ending = told.last().and_then(|said| said.view.ending());
+        let is_recovered = matches!(ending, Some(Ending::Recovered { .. }));
+        assert_eq!(is_recovered, is_proof, "{key:?}: {ending:?}");
+    }
+}
+
+#[test]
+fn a_threshold_of_one_is_none() {
+    let rule = |count| TellAfter { kind: Kind::Failed, route: None, count, window: MINUTE };
+    let policy = |count| IncidentPolicy { tell_after: vec![rule(count)], ..Default::default() };
+    assert_eq!(policy(1).threshold(&failed("/a")), None);
+    assert_eq!(policy(2).threshold(&failed("/a")), Some(&rule(2)));
+    assert_eq!(policy(2).threshold(&slow("/a")), None);
+}
