@@ -249,7 +249,83 @@ mod tests {
         assert_eq!(normalised("/reset/a1b2c3d4e5f6g7h8i9j0k"), "/reset/{}");
         assert_eq!(normalised("/v1/users"), "/v1/users");
         assert_eq!(normalised("/"), "/");
+        for id in ["x1234567", "X1234567", "2026-11-22", "42", "1-2345678"] {
+            assert_eq!(normalised(&format!("/day/{id}")), "/day/{}", "{id}");
+        }
+        for word in ["x123456", "v1-2", "oauth2", "1-2"] {
+            assert_eq!(normalised(&format!("/day/{word}")), format!("/day/{word}"));
+        }
+        // Words up to 24 letters.
+        assert_eq!(normalised("/aaaa-bbbb-cccc-dddd-eeee"), "/aaaa-bbbb-cccc-dddd-eeee");
+        assert_eq!(normalised("/aaaa-bbbb-cccc-dddd-eeeee"), "/{}");
         assert_eq!(normalised("/caf%C3%A9"), "/{}");
+    }
+
+    #[test]
+    fn what_is_not_told_yet_is_seen_as_what_it_would_be_told_as() {
+        let budget = RouteBudget::default();
+        let seen = |path: &str, is_grpc| {
+            budget.with_known(path, is_grpc, |route| route.to_route().as_str().to_owned())
+        };
+        let told = |path: &str, is_grpc| {
+            let route = if is_grpc { budget.grpc(path) } else { budget.normalised(path) };
+            route.as_str().to_owned()
+        };
+        let method = "/shop.v1.Orders/CreateOrderForCustomerLater";
+        let deep = "/a/b/c/d/e/f/g/h/i/j/k";
+        let cases = [
+            ("/users/12345", false, "/users/{}"),
+            ("/users/12345", true, "/users/{}"),
+            (method, false, "/{}/{}"),
+            (method, true, method),
+            (deep, false, "<unmatched>"),
+        ];
+        // To look at many takes nobody's room.
+        for n in 0..2 * BUDGET {
+            assert_eq!(
+                seen(&format!("/word{}", letters(n)), false),
+                format!("/word{}", letters(n))
+            );
+        }
+        for (path, is_grpc, expected) in cases {
+            assert_eq!(seen(path, is_grpc), expected);
+        }
+        for (path, is_grpc, expected) in cases {
+            assert_eq!(told(path, is_grpc), expected);
+        }
+        // The last one that finds room, and the first one that does not.
+        let taken = budget.admitted.read().unwrap().len();
+        for n in taken..BUDGET {
+            let path = format!("/other{}", letters(n));
+            assert_eq!(seen(&path, false), path);
+            assert_eq!(told(&path, false), path);
+        }
+        assert_eq!(seen("/late", false), "<unmatched>");
+        assert_eq!(told("/late", false), "<unmatched>");
+        for (path, is_grpc, expected) in cases {
+            assert_eq!(
+                (seen(path, is_grpc).as_str(), told(path, is_grpc).as_str()),
+                (expected, expected)
+            );
+        }
+    }
+
+    /// A word for a number.
+    fn letters(n: usize) -> String {
+        let letter = |n: usize| char::from(b'a' + u8::try_from(n % 26).unwrap());
+        [n / 26, n].map(letter).iter().collect()
+    }
+
+    #[test]
+    fn a_methods_name_has_letters_underscores_and_a_version() {
+        for name in ["/my_pkg.Orders/Create_Order", "/a/b", "/a.b.C/GetV2", "/pkg.S/M123"] {
+            assert!(names_a_method(name), "{name}");
+        }
+        for other in ["/a", "/a/", "//b", "/a/b/c", "a/b", "/a.b/c-d", "/a..b/c", "/a/b1234"] {
+            assert!(!names_a_method(other), "{other}");
+        }
+        assert!(names_a_method(&format!("/{}/b", "a_".repeat(78))));
+        assert!(!names_a_method(&format!("/{}/b", "a_".repeat(79))));
     }
 
     #[test]

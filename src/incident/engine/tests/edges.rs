@@ -74,7 +74,7 @@ fn each_of_many_gaps_is_taken_off_once() {
 fn only_what_requests_can_disprove_ends_by_them() {
     let (method, route) = (MethodName::of(&http::Method::GET), Route::Known("/a".into()));
     let logged = Key::Log { target: "app".into(), site: Site::new("src/a.rs", 7, None) };
-    let blocked = Key::Blocked { method: method, route };
+    let blocked = Key::Blocked { method, route };
     for (key, is_proof) in
         [(failed("/a"), true), (slow("/a"), true), (logged, false), (blocked, false)]
     {
