@@ -97,3 +97,49 @@ pub(super) struct Quiet {
     pub(super) until: Instant,
     pub(super) held: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::MethodName;
+
+    fn key(kind: Kind, route: &str) -> Key {
+        let method = MethodName::of(&http::Method::GET);
+        Key::Request { kind, method, route: Route::Known(route.into()), status: None }
+    }
+
+    #[test]
+    fn it_covers_all_that_it_names() {
+        let route = Route::Known("/a".into());
+        let covers = |matcher: &Matcher, kind| matcher.covers(&key(kind, "/a"), Some(&route));
+        assert!(covers(&Matcher::all(), Kind::Failed));
+        assert!(Matcher::all().covers(&Key::Cut, None));
+        let slow = Matcher::all().kind(Kind::Hung);
+        assert!(covers(&slow, Kind::Slow) && !covers(&slow, Kind::Failed));
+        let here = Matcher::all().route("/a");
+        assert!(covers(&here, Kind::Failed) && !here.covers(&Key::Cut, None));
+        let elsewhere = Matcher::all().kind(Kind::Failed).route("/b");
+        assert!(!covers(&elsewhere, Kind::Failed));
+        assert_eq!(elsewhere.kind_and_route(), (Some(Kind::Failed), Some("/b")));
+    }
+
+    #[test]
+    fn it_is_shown_as_what_it_covers() {
+        let said = [
+            Matcher::all(),
+            Matcher::all().kind(Kind::Slow),
+            Matcher::all().route("/a"),
+            Matcher::all().kind(Kind::Slow).route("/a"),
+        ];
+        let said = said.map(|matcher| matcher.to_string());
+        assert_eq!(said, ["everything", "slow", "/a", "slow on /a"]);
+    }
+
+    #[test]
+    fn one_in_force_says_for_how_long() {
+        let (matcher, remaining) = (Matcher::all().route("/a"), Duration::from_secs(7));
+        let silence = Silence { matcher: matcher.clone(), remaining, held: 34 };
+        assert_eq!(silence.matcher(), &matcher);
+        assert_eq!((silence.remaining(), silence.held()), (remaining, 34));
+    }
+}

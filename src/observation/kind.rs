@@ -102,5 +102,16 @@ mod tests {
         let severities: Vec<u8> = Kind::ALL.iter().map(|kind| kind.severity()).collect();
         assert_eq!(severities, [6, 5, 4, 3, 2, 1, 0]);
         assert_eq!(Kind::ALL.len(), Kind::COUNT);
+        assert_eq!(Kind::ALL.map(Kind::index), [6, 5, 4, 3, 2, 1, 0]);
+    }
+
+    #[test]
+    fn names_and_whose_key_they_share() {
+        let names = ["panicked", "failed", "body_failed", "hung", "slow", "cancelled", "logged"];
+        assert_eq!(Kind::ALL.map(Kind::as_str), names);
+        assert_eq!(Kind::ALL.map(|kind| kind.to_string()), names);
+        let shared = Kind::ALL.iter().filter(|kind| kind.of_key() != **kind);
+        assert_eq!(shared.collect::<Vec<_>>(), [&Kind::Hung]);
+        assert_eq!(Kind::Hung.of_key(), Kind::Slow);
     }
 }

@@ -68,6 +68,10 @@ mod tests {
         assert_eq!(duration(Duration::ZERO), "0 ms");
         assert_eq!(duration(Duration::from_micros(300)), "< 1 ms");
         assert_eq!(said(812), "812 ms");
+        assert_eq!(said(999), "999 ms");
+        assert_eq!(said(1_000), "1.0 s");
+        assert_eq!(said(1_049), "1.0 s");
+        assert_eq!(said(1_050), "1.1 s");
         assert_eq!(said(2_100), "2.1 s");
         assert_eq!(said(60_000), "60.0 s");
         assert_eq!(said(89_949), "89.9 s");
@@ -88,6 +92,14 @@ mod tests {
     fn spans_and_counts() {
         assert_eq!(span(Duration::from_secs(600)), "10 min");
         assert_eq!(span(Duration::from_secs(187_200)), "2 d 4 h");
+        let said = [59, 60, 61, 3_599, 3_600, 5_400, 86_399, 86_400, 86_400 + 3_599, 90_000];
+        let said = said.map(|seconds| span(Duration::from_secs(seconds)));
+        let expected = ["59 s", "1 min", "1 min 1 s", "59 min 59 s", "1 h", "1 h 30 min"];
+        assert_eq!(said[..6], expected);
+        assert_eq!(said[6..], ["23 h 59 min", "1 d", "1 d", "1 d 1 h"]);
+        assert_eq!([0, 7, 999].map(count), ["0", "7", "999"]);
+        assert_eq!(count(1_000), "1\u{a0}000");
+        assert_eq!(count(100_000), "100\u{a0}000");
         assert_eq!(count(15_012), "15\u{a0}012");
         assert_eq!(count(812), "812");
         assert_eq!(count(1_234_567), "1\u{a0}234\u{a0}567");

@@ -53,3 +53,20 @@ impl fmt::Display for Status {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_the_names_of_their_specification() {
+        let names: Vec<&str> = (0..40).filter_map(Status::grpc_name).collect();
+        let expected = "Ok Cancelled Unknown InvalidArgument DeadlineExceeded NotFound \
+            AlreadyExists PermissionDenied ResourceExhausted FailedPrecondition Aborted \
+            OutOfRange Unimplemented Internal Unavailable DataLoss Unauthenticated";
+        assert_eq!(names.join(" "), expected);
+        let said = [Status::Http(503), Status::Grpc(14), Status::Grpc(99), Status::Error];
+        let said = said.map(|status| status.to_string());
+        assert_eq!(said, ["503", "gRPC Unavailable", "gRPC 99", "error"]);
+    }
+}

@@ -140,6 +140,61 @@ mod tests {
         assert!(text.is_cut());
     }
 
+    #[test]
+    fn an_entry_fits_as_a_whole_or_not_at_all() {
+        let mut text = CappedText::default();
+        assert!(text.is_empty());
+        text.push_entry(["ab", "c"], ['=', ';'], 10);
+        text.push_entry(["ab", "c"], ['=', ';'], 10);
+        assert_eq!((text.as_str(), text.is_cut()), ("ab=c;ab=c;", false));
+        text.push_entry(["", ""], ['=', ';'], 11);
+        assert_eq!((text.as_str(), text.is_cut()), ("ab=c;ab=c;", true));
+        text.push_entry(["", ""], ['=', ';'], 12);
+        assert_eq!(text.as_str(), "ab=c;ab=c;=;");
+        assert!(!text.is_empty());
+        text.clear();
+        assert!(text.is_empty() && !text.is_cut());
+    }
+
+    #[test]
+    fn a_last_word_that_was_cut_is_hidden() {
+        let hidden = |input, cap| {
+            let mut text = CappedText::default();
+            text.set(input, cap);
+            text.hide_cut_word();
+            text.as_str().to_owned()
+        };
+        assert_eq!(hidden("why not", 20), "why not");
+        assert_eq!(hidden("why not", 6), "why …");
+        assert_eq!(hidden("whynot", 3), "…");
+    }
+
+    #[test]
+    fn a_copy_is_the_same() {
+        let (mut from, mut to) = (CappedText::default(), CappedText::from("before"));
+        from.set("abcdef", 3);
+        to.copy_from(&from);
+        assert_eq!(to, from);
+        assert_eq!((to.as_str(), to.is_cut()), ("abc", true));
+    }
+
+    #[test]
+    fn what_is_displayed_replaces_and_what_is_pushed_follows() {
+        let mut text = CappedText::from("before");
+        text.set_display(&12, 10);
+        assert_eq!((text.as_str(), text.is_cut()), ("12", false));
+        #[cfg(feature = "request-logs")]
+        {
+            text.push_display(&34, 3);
+            assert_eq!((text.as_str(), text.is_cut()), ("123", true));
+        }
+    }
+
+    #[test]
+    fn the_cut_is_on_a_boundary() {
+        assert_eq!([0, 1, 2, 3, 4, 9].map(|max| floor_boundary("€a", max)), [0, 0, 0, 3, 4, 4]);
+    }
+
     proptest! {
         #[test]
         fn never_over_the_cap_and_always_a_prefix(input in "\\PC{0,60}", cap in 0usize..80) {

@@ -104,6 +104,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_head_or_trailers_promise() {
+        let head = |name: &'static str, value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            (content_length(&headers), grpc_status(&headers))
+        };
+        assert_eq!(head("content-length", "12"), (Some(12), None));
+        assert_eq!(head("content-length", "12 or so"), (None, None));
+        assert_eq!(head("grpc-status", "14"), (None, Some(14)));
+        assert_eq!(head("grpc-status", "none"), (None, None));
+        assert_eq!(head("x", "1"), (None, None));
+        assert_eq!(grpc_message(&HeaderMap::new()), "");
+    }
+
+    #[test]
     fn grpc_messages_are_decoded() {
         let mut headers = HeaderMap::new();
         headers.insert("grpc-message", "caf%C3%A9 100% %zz".parse().unwrap());

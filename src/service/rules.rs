@@ -294,4 +294,92 @@ mod tests {
         assert_eq!(rules.slow_after(RouteRef::Unmatched), Duration::from_secs(5));
         assert_eq!(rules.slow_floor(), Duration::from_secs(5));
     }
+
+    fn on(route: &str, own: RouteRules) -> Rules {
+        Rules { routes: HashMap::from([(route.to_owned(), own)]), ..Rules::default() }
+    }
+
+    #[test]
+    fn the_floors_are_below_every_routes_own() {
+        let seconds = Duration::from_secs;
+        let (a, other) = (RouteRef::Known("/a"), RouteRef::Known("/other"));
+        let rules = Rules::default();
+        assert_eq!((rules.slow_floor(), rules.hung_floor()), (seconds(5), seconds(30)));
+        assert_eq!((rules.hung_after(a), rules.cancelled_floor()), (seconds(30), seconds(5)));
+
+        let rules = on("/a", RouteRules { slow_after: Some(seconds(2)), ..RouteRules::default() });
+        assert_eq!((rules.slow_floor(), rules.cancelled_floor()), (seconds(2), seconds(2)));
+        assert_eq!((rules.slow_after(a), rules.slow_after(other)), (seconds(2), seconds(5)));
+        assert_eq!(
+            (rules.cancelled_after(a), rules.cancelled_after(other)),
+            (seconds(2), seconds(5))
+        );
+
+        let hung = RouteRules { hung_after: Some(seconds(9)), ..RouteRules::default() };
+        let rules = on("/a", hung);
+        assert_eq!((rules.hung_floor(), rules.hung_after(a)), (seconds(9), seconds(9)));
+        assert_eq!(rules.hung_after(other), seconds(30));
+        // Nothing hangs before it is slow.
+        let late = RouteRules { slow_after: Some(seconds(60)), ..RouteRules::default() };
+        let rules = on("/a", late);
+        assert_eq!((rules.hung_floor(), rules.hung_after(a)), (seconds(30), seconds(60)));
+
+        let own = RouteRules { cancelled_after: Some(seconds(1)), ..RouteRules::default() };
+        let rules = Rules { cancelled_after: Some(seconds(3)), ..on("/a", own) };
+        assert_eq!((rules.cancelled_after(a), rules.cancelled_floor()), (seconds(1), seconds(1)));
+        assert_eq!(rules.cancelled_after(other), seconds(3));
+    }
+
+    #[test]
+    fn a_routes_own_rules_are_for_that_route() {
+        let own = RouteRules { never: vec![Kind::Slow], hide_path: true, ..RouteRules::default() };
+        let rules = on("/a", own);
+        let [a, other] = ["/a", "/b"].map(RouteRef::Known);
+        assert!(rules.is_never(a, Kind::Slow) && !rules.is_never(a, Kind::Failed));
+        assert!(!rules.is_never(other, Kind::Slow));
+        assert!(!rules.is_never(RouteRef::Unmatched, Kind::Slow));
+        assert_eq!(rules.path_capture(a), PathCapture::TemplateOnly);
+        assert_eq!(rules.path_capture(other), Rules::default().path);
+        assert_ne!(Rules::default().path, PathCapture::TemplateOnly);
+    }
+
+    #[test]
+    fn the_grace_is_shorter_than_its_span() {
+        let grace = Duration::from_secs(10);
+        let rules = Rules { startup_grace: grace, ..Rules::default() };
+        let since = Instant::now();
+        assert!(rules.is_in_grace(since, since + grace - Duration::from_nanos(1)));
+        assert!(!rules.is_in_grace(since, since + grace));
+        assert!(!Rules::default().is_in_grace(since, since));
+    }
+
+    #[test]
+    fn each_way_to_ignore_is_enough() {
+        let ledger = Ledger::default();
+        let covers = |ignore: &Ignore, request: &http::Request<()>, named: Option<&str>| {
+            ignore.covers(&RequestHead::of(request), named, &ledger)
+        };
+        let get = |uri: &str| http::Request::builder().uri(uri).body(()).unwrap();
+        let mut call = get("/shop.Orders/Create");
+        *call.method_mut() = Method::POST;
+        call.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
+        let a = get("/a");
+        assert!(!covers(&Ignore::default(), &a, Some("/a")));
+
+        let by_path = Ignore { paths: vec!["/a".into()], ..Ignore::default() };
+        assert!(covers(&by_path, &a, None) && !covers(&by_path, &get("/b"), Some("/a")));
+        let by_method = Ignore { methods: vec![Method::POST], ..Ignore::default() };
+        assert!(covers(&by_method, &call, None) && !covers(&by_method, &a, None));
+        let by_route = Ignore { routes: vec!["/users/{id}".into()], ..Ignore::default() };
+        assert!(covers(&by_route, &a, Some("/users/{id}")));
+        assert!(!covers(&by_route, &a, Some("/other")) && !covers(&by_route, &a, None));
+        assert!(!covers(&by_route, &call, None));
+        let by_call = Ignore { routes: vec!["/shop.Orders/Create".into()], ..Ignore::default() };
+        assert!(covers(&by_call, &call, None));
+        // Somebody's path that looks like it is no call.
+        assert!(!covers(&by_call, &get("/shop.Orders/Create"), None));
+        let when: Box<IgnoreFn> = Box::new(|head| head.uri().path() == "/a");
+        let by_rule = Ignore { when: Some(Callback::new(when)), ..Ignore::default() };
+        assert!(covers(&by_rule, &a, None) && !covers(&by_rule, &get("/b"), None));
+    }
 }
