@@ -118,6 +118,5 @@ impl Telling {
         self.told.end = false;
         self.told.visible_end = false;
         self.told.again = false;
-        self.told.decade = 0;
     }
 }

@@ -161,7 +161,11 @@ impl Engine {
                 if carried.manner == Manner::Edit {
                     telling.last_message = Some(now);
                 } else {
-                    telling.advance(now);
+                    // The first of a round is where its series begins.
+                    match was_known {
+                        true => telling.advance(now),
+                        false => telling.last_message = Some(now),
+                    }
                     telling.last_visible = Some(now);
                     telling.told.again |= was_known;
                 }

@@ -102,3 +102,36 @@ fn a_threshold_of_one_is_none() {
     assert_eq!(policy(2).threshold(&failed("/a")), Some(&rule(2)));
     assert_eq!(policy(2).threshold(&slow("/a")), None);
 }
+
+/// What comes back is told by the same series as the first time, to its end.
+#[test]
+fn a_second_round_is_told_like_the_first() {
+    // Else its end would take longer to be believed each time.
+    let policy = IncidentPolicy { close_after_max: Some(5 * MINUTE), ..Default::default() };
+    for (roles, each) in [(WEBHOOK, 1), (BOT, 10)] {
+        let mut bench = Bench::new(policy.clone(), roles);
+        let key = failed("/a");
+        let mut round = |number| {
+            bench.observe(&key, 1);
+            bench.deliver();
+            let mut told = bench.go_on(&key, each, SECOND, 2 * 3600);
+            bench.succeed("/a", 10_000);
+            told.extend(bench.go_on(&key, 0, MINUTE, 20));
+            assert!(told.iter().all(|(_, said)| said.view.round() == number));
+            let told = told.iter().filter(|(_, said)| said.is_visible());
+            told.map(|(second, said)| (second / 60, said.view.moment)).collect::<Vec<_>>()
+        };
+        let first = round(0);
+        assert!(first.len() > 3, "{first:?}");
+        let second = round(1);
+        assert_eq!(second, first);
+        // A single one: a message that can be edited says that it is over, and
+        // another one is not left at that it came back.
+        bench.observe(&key, 1);
+        bench.deliver();
+        bench.succeed("/a", 10_000);
+        let told = bench.go_on(&key, 0, MINUTE, 25);
+        let ends = visible(&told).len();
+        assert_eq!(ends, usize::from(!roles[0].can_edit), "{told:?}");
+    }
+}
