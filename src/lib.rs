@@ -161,7 +161,7 @@
 //! | feature | default | |
 //! |---|---|---|
 //! | `rustls` | yes | HTTPS by rustls |
-//! | `rustls-no-provider` | | HTTPS by rustls with the process's crypto provider |
+//! | `rustls-no-provider` | | HTTPS by rustls with the process's crypto provider, to be installed before the layer is made |
 //! | `native-tls` | | HTTPS by the platform's library |
 //! | `axum` | yes | routes from `MatchedPath`, [`RequestAlert`] as an extractor |
 //! | `request-logs` | | `RequestLogLayer`: the logs of each request with its alert |

@@ -45,7 +45,7 @@ impl HttpClient {
 }
 
 #[cfg(feature = "__http")]
-pub(super) use with_reqwest::certificates;
+pub(super) use with_reqwest::fault_of_certificate;
 
 #[cfg(feature = "__http")]
 mod with_reqwest {
@@ -133,14 +133,20 @@ mod with_reqwest {
         })
     }
 
-    /// The certificates of a PEM; `None` if it has none, or one that is none.
-    /// Who trusts others as well leaves out what it can't read, so a client
-    /// that trusts only these is asked.
-    pub(crate) fn certificates(pem: &[u8]) -> Option<Vec<reqwest::Certificate>> {
-        let some =
-            reqwest::Certificate::from_pem_bundle(pem).ok().filter(|some| !some.is_empty())?;
-        let strict = reqwest::Client::builder().no_proxy().tls_certs_only(some.iter().cloned());
-        strict.build().ok().map(|_| some)
+    /// The certificates of a PEM, if there are any.
+    fn certificates(pem: &[u8]) -> Option<Vec<reqwest::Certificate>> {
+        reqwest::Certificate::from_pem_bundle(pem).ok().filter(|some| !some.is_empty())
+    }
+
+    /// What is wrong with a root certificate. A client that trusts others as
+    /// well leaves out what it can't read, so one that trusts only these is
+    /// asked.
+    pub(crate) fn fault_of_certificate(pem: &[u8]) -> Option<&'static str> {
+        let Some(some) = certificates(pem) else { return Some("is not a PEM certificate") };
+        let strict = || reqwest::Client::builder().no_proxy().tls_certs_only(some).build();
+        // A TLS library that panics is a fault of its own, said when it starts.
+        let is_usable = catch_unwind(AssertUnwindSafe(|| strict().is_ok())).unwrap_or(true);
+        (!is_usable).then_some("has a certificate that the TLS library can't use")
     }
 
     fn is_local(url: &str) -> bool {

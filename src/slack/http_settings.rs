@@ -1,9 +1,10 @@
 //! [`HttpSettings`]: how Slack is reached.
 
 use std::fmt;
-#[cfg(feature = "__http")]
-use std::panic::catch_unwind;
 use std::time::Duration;
+
+#[cfg(feature = "__http")]
+use super::http_client::fault_of_certificate;
 
 /// How Slack is reached. Proxies from the environment are honoured.
 #[derive(Clone)]
@@ -33,10 +34,8 @@ impl HttpSettings {
         if self.proxy.as_ref().is_some_and(|proxy| !is_url(proxy) || !is_proxy(proxy)) {
             return Err(("proxy", "is not a URL such as http://proxy:3128"));
         }
-        if self.root_certificates.iter().any(|pem| !is_certificate(pem)) {
-            return Err(("root_certificate_pem", "is not a PEM certificate"));
-        }
-        Ok(())
+        let fault = self.root_certificates.iter().find_map(|pem| fault_of_certificate(pem));
+        fault.map_or(Ok(()), |fault| Err(("root_certificate_pem", fault)))
     }
 }
 
@@ -45,20 +44,14 @@ fn is_proxy(url: &str) -> bool {
     reqwest::Proxy::all(url).is_ok()
 }
 
-#[cfg(feature = "__http")]
-fn is_certificate(pem: &[u8]) -> bool {
-    // A TLS library that panics is a fault of its own, said when it starts.
-    catch_unwind(|| super::http_client::certificates(pem).is_some()).unwrap_or(true)
-}
-
 #[cfg(not(feature = "__http"))]
 fn is_proxy(_url: &str) -> bool {
     true
 }
 
 #[cfg(not(feature = "__http"))]
-fn is_certificate(_pem: &[u8]) -> bool {
-    true
+fn fault_of_certificate(_pem: &[u8]) -> Option<&'static str> {
+    None
 }
 
 impl fmt::Debug for HttpSettings {
