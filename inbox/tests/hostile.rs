@@ -132,6 +132,50 @@ fn path() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A request over which its headers, its body and a few bytes disagree.
+fn nearly_http() -> impl Strategy<Value = Vec<u8>> {
+    let lines = [
+        "host: localhost",
+        "content-type: application/json",
+        "content-length: 12",
+        "content-length: 5",
+        "content-length: -1",
+        "content-length: 99999999999999999999",
+        "transfer-encoding: chunked",
+        "transfer-encoding: gzip, chunked",
+        "expect: 100-continue",
+        "connection: upgrade",
+        "upgrade: h2c",
+        "authorization: Bearer xoxb-1",
+        "x",
+        ": x",
+    ];
+    let bodies = [
+        &b"{\"text\":\"a\"}"[..],
+        b"c\r\n{\"text\":\"a\"}\r\n0\r\n\r\n",
+        b"ffffffffffffffff\r\n{",
+        b"-1\r\n\r\n",
+        b"",
+    ];
+    (
+        proptest::sample::select(vec!["POST", "GET", "PRI", "", "post"]),
+        path(),
+        proptest::sample::select(vec!["HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "HTTP/9", ""]),
+        proptest::sample::subsequence(lines.to_vec(), 0..6),
+        proptest::sample::select(bodies.to_vec()),
+        proptest::option::weighted(0.3, (any::<prop::sample::Index>(), any::<[u8; 3]>())),
+    )
+        .prop_map(|(method, path, version, lines, body, spliced)| {
+            let head = format!("{method} {path} {version}\r\n{}\r\n\r\n", lines.join("\r\n"));
+            let mut bytes = [head.as_bytes(), body].concat();
+            if let Some((at, splice)) = spliced {
+                let at = at.index(bytes.len());
+                bytes.splice(at..at, splice);
+            }
+            bytes
+        })
+}
+
 /// Takes a message, whatever came before.
 fn still_works() {
     let sent = RUNTIME.block_on(async {
@@ -183,7 +227,12 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_are_no_http_harm_nobody(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+    fn bytes_that_are_no_http_harm_nobody(
+        bytes in prop_oneof![
+            1 => proptest::collection::vec(any::<u8>(), 0..400),
+            3 => nearly_http(),
+        ],
+    ) {
         let mut stream = TcpStream::connect(INBOX.address()).unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let _taken = stream.write_all(&bytes);

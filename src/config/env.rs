@@ -381,35 +381,67 @@ mod tests {
         ]
     }
 
+    /// A value that is right, for each name in `KNOWN`.
     #[cfg(unix)]
-    proptest! {
-        #[test]
-        fn any_bytes_are_read_or_refused_by_name_and_no_secret_is_shown(
-            values in proptest::collection::vec((0..KNOWN.len() + 4, value()), 1..6),
-            name in proptest::collection::vec(any::<u8>(), 0..20),
-        ) {
-            use std::os::unix::ffi::OsStringExt;
+    const RIGHT: [&str; KNOWN.len()] = [
+        HOOK,
+        "xoxb-1-canary77-canary77",
+        "C024BE91L",
+        "https://slack.example/api",
+        "shop",
+        "prod",
+        "1.2.3",
+        "1m 30s",
+        "2m",
+        "10s",
+        "20m",
+        "/healthz, /metrics",
+        "panicked=here",
+        "4",
+        "1",
+        "true",
+    ];
 
-            // Those of Slack's own tools, and some that nobody knows.
-            let named = |at: usize| match KNOWN.get(at) {
-                Some(known) => format!("{PREFIX}{known}").into_bytes(),
-                None => match at - KNOWN.len() {
-                    0 => b"SLACK_WEBHOOK_URL".to_vec(),
-                    1 => b"SLACK_BOT_TOKEN".to_vec(),
-                    2 => [PREFIX.as_bytes(), &name].concat(),
-                    _ => name.clone(),
-                },
-            };
-            let given: BTreeMap<_, _> =
-                values.into_iter().map(|(at, value)| (named(at), value)).collect();
-            let variables =
-                given.iter().map(|(name, value)| (name.clone(), value.clone()));
-            let built = read(variables.map(|(name, value)| {
-                (OsString::from_vec(name), OsString::from_vec(value))
-            })).build();
+    #[cfg(unix)]
+    #[test]
+    fn any_bytes_are_read_or_refused_by_name_and_no_secret_is_shown() {
+        use std::cell::Cell;
+        use std::os::unix::ffi::OsStringExt;
+
+        use proptest::test_runner::TestRunner;
+
+        // Those of Slack's own tools, and some that nobody knows.
+        let named = |at: usize, name: &[u8]| match KNOWN.get(at) {
+            Some(known) => format!("{PREFIX}{known}").into_bytes(),
+            None => match at - KNOWN.len() {
+                0 => b"SLACK_WEBHOOK_URL".to_vec(),
+                1 => b"SLACK_BOT_TOKEN".to_vec(),
+                2 => [PREFIX.as_bytes(), name].concat(),
+                _ => name.to_vec(),
+            },
+        };
+        let right = |at: usize| RIGHT.get(at).map_or(&b"1"[..], |right| right.as_bytes()).to_vec();
+        let one = (0..KNOWN.len() + 4, proptest::option::weighted(0.25, value()));
+        let given =
+            (proptest::collection::vec(one, 1..6), proptest::collection::vec(any::<u8>(), 0..20));
+        let (accepted, refused) = (Cell::new(0), Cell::new(0));
+        let read_one = |(values, name): (Vec<(usize, Option<Vec<u8>>)>, Vec<u8>)| {
+            let given: BTreeMap<_, _> = values
+                .into_iter()
+                .map(|(at, value)| (named(at, &name), value.unwrap_or_else(|| right(at))))
+                .collect();
+            let variables = given.iter().map(|(name, value)| {
+                (OsString::from_vec(name.clone()), OsString::from_vec(value.clone()))
+            });
+            let built = read(variables).build();
             let said = match &built {
-                Ok(config) => format!("{config:?}"),
+                Ok(config) => {
+                    let some = usize::from(!config.destinations.is_empty());
+                    accepted.set(accepted.get() + some);
+                    format!("{config:?}")
+                }
                 Err(error) => {
+                    refused.set(refused.get() + 1);
                     prop_assert!(!error.faults().is_empty());
                     prop_assert!(error.faults().iter().all(|fault| !fault.setting().is_empty()));
                     format!("{error} {error:?}")
@@ -423,6 +455,15 @@ mod tests {
                     prop_assert!(!said.contains(secret), "{said}");
                 }
             }
+            Ok(())
+        };
+        if let Err(failure) = TestRunner::default().run(&given, read_one) {
+            panic!("{failure}");
         }
+        let (accepted, refused) = (accepted.get(), refused.get());
+        assert!(
+            accepted >= 20 && refused >= 20,
+            "{accepted} with a destination, {refused} refused"
+        );
     }
 }
