@@ -7,8 +7,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The crates whose types and traits are in the public API, built with these
-/// features: by rustdoc's JSON, which only nightly compilers make, or others
+/// The crates whose types and traits are in the public API, or given on by it,
+/// built with these features: by rustdoc's JSON, which only nightly compilers make, or others
 /// that are told so.
 fn shown(features: &str) -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -34,6 +34,7 @@ fn shown(features: &str) -> BTreeSet<String> {
             || implementation["is_synthetic"] == Value::Bool(true);
         if item["crate_id"] == 0 && !is_everybodys {
             collect(&item["inner"], &mut ids);
+            ids.extend(item["inner"]["use"]["id"].as_u64());
         }
     }
     let crate_of = |id: &u64| {
