@@ -85,7 +85,7 @@ pub(super) struct Told {
     pub(super) visible_end: bool,
     /// How many of its requests still run.
     pub(super) hanging: u64,
-    /// Something was visible after this round's first message.
+    /// Something was visible in this round besides the message that is edited.
     pub(super) again: bool,
     /// By their place in the policy.
     pub(super) mention_rules: Vec<usize>,

@@ -188,8 +188,8 @@ impl Engine {
             let always = self.policy.broadcast == Broadcast::Always;
             !told.visible_end && (long || told.again || !told.mention_rules.is_empty() || always)
         } else {
-            // What came back must not be left at that.
-            let again = incident.round.number > 0;
+            // What was said to be back must not be left at that.
+            let again = incident.round.number > 0 && !self.policy.each;
             held > 0 || (!telling.told.end && (long || again))
         }
     }

@@ -167,7 +167,9 @@ impl Engine {
                         false => telling.last_message = Some(now),
                     }
                     telling.last_visible = Some(now);
-                    telling.told.again |= was_known;
+                    // The message that is edited does not show a reply, nor
+                    // does it follow one.
+                    telling.told.again |= was_known || carried.manner == Manner::Reply;
                 }
                 if carried.manner != Manner::Reply {
                     telling.message = reference.clone().or(telling.message.take());

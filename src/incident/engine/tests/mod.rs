@@ -10,4 +10,6 @@ mod model;
 mod review;
 mod roll_ups;
 mod shutdown;
+mod stories;
+mod story;
 mod time;
