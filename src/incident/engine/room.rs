@@ -10,16 +10,20 @@ use super::{Engine, IncidentId};
 /// As many keys as the tally tells apart.
 const MAX_OPEN: usize = MAX_KEYS;
 /// With those that are over and remembered, or not told to everybody yet.
-const MAX_INCIDENTS: usize = MAX_OPEN + Kind::COUNT + MAX_REMEMBERED;
+pub(super) const MAX_INCIDENTS: usize = MAX_OPEN + Kind::COUNT + MAX_REMEMBERED;
 /// From here on, those that have been quiet leave early.
-const CROWDED: usize = MAX_OPEN - 16;
+pub(super) const CROWDED: usize = MAX_OPEN - 16;
 /// What counts as quiet then.
-const QUIET: Duration = Duration::from_secs(60);
+pub(super) const QUIET: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// The key itself, or `other` of its kind where there is no room for it.
-    pub(super) fn bounded(&self, key: Key) -> Key {
-        let has_room = self.live.contains_key(&key) || self.incidents.len() < MAX_INCIDENTS;
+    pub(super) fn bounded(&mut self, key: Key) -> Key {
+        if self.live.contains_key(&key) {
+            return key;
+        }
+        self.let_some_go();
+        let has_room = self.incidents.len() < MAX_INCIDENTS;
         if has_room { key } else { Key::Other { kind: key.kind() } }
     }
 
@@ -42,11 +46,12 @@ impl Engine {
                 self.close(now, id);
             }
         }
-        while self.incidents.len() >= MAX_INCIDENTS {
-            if !self.let_one_go() {
-                return;
-            }
-        }
+        self.let_some_go();
+    }
+
+    /// Until there is room for another one, or all go on.
+    fn let_some_go(&mut self) {
+        while self.incidents.len() >= MAX_INCIDENTS && self.let_one_go() {}
     }
 
     /// Lets go of the one that has been over for longest.

@@ -208,4 +208,37 @@ mod tests {
             assert!(!faults.is_empty(), "{field}");
         }
     }
+
+    /// What just fits, and what just does not.
+    #[test]
+    fn limits_are_what_they_say() {
+        let spans = |n: u64| (1..=n).map(Duration::from_secs).collect::<Vec<_>>();
+        let steps = |n: u64| spans(n).into_iter().map(|at| (at, at)).collect::<Vec<_>>();
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        let policy = IncidentPolicy::new;
+        let cases = [
+            (policy().close_after_max(5 * minute), policy().close_after_max(5 * minute - second)),
+            (policy().calm_after(30 * minute), policy().calm_after(30 * minute - second)),
+            (policy().digests(spans(64)), policy().digests(spans(65))),
+            (policy().digests([second, second]), policy().digests([minute, second])),
+            (policy().reminders(spans(64)), policy().reminders(spans(65))),
+            (policy().running_ages(spans(64)), policy().running_ages(spans(65))),
+            (policy().first_edits(spans(64)), policy().first_edits(spans(65))),
+            (policy().first_edits([second, minute]), policy().first_edits([second, second])),
+            (policy().later_edits(steps(64)), policy().later_edits(steps(65))),
+            (
+                policy().later_edits([(second, minute), (minute, minute)]),
+                policy().later_edits([(second, minute), (second, minute)]),
+            ),
+            (policy().late_tick(second), policy().late_tick(second / 2)),
+            (policy().budget(20, 1), policy().budget(20, 0)),
+            (policy().budget(20, 20), policy().budget(20, 21)),
+            (policy().budget_hourly(20), policy().budget_hourly(19)),
+            (policy().roll_up_at(2), policy().roll_up_at(1)),
+        ];
+        for (number, (fits, does_not)) in cases.into_iter().enumerate() {
+            assert_eq!(fits.faults(), [], "{number}");
+            assert_eq!(does_not.faults().len(), 1, "{number}");
+        }
+    }
 }

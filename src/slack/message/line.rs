@@ -281,4 +281,74 @@ mod tests {
         let line = Line::new().text("500 ").code("GET /a\u{202e}b");
         assert_eq!(line.to_plain(), "500 GET /a\\u{202e}b");
     }
+
+    #[test]
+    fn look_alikes_stand_in_for_what_formats() {
+        let text = "*a* ~b~ _c_ `d` &<>";
+        let shown = "∗a∗ ∼b∼ ˍcˍ ˋdˋ &amp;&lt;&gt;";
+        assert_eq!(Line::new().text(text).to_mrkdwn(600), shown);
+        assert_eq!(Line::new().strong(text).to_mrkdwn(600), shown);
+        assert_eq!(Line::new().code("*a* ~b~ _c_").to_mrkdwn(600), "`*a* ~b~ _c_`");
+    }
+
+    #[test]
+    fn only_code_stands_free() {
+        assert_eq!(Line::new().text("a").strong("b").to_mrkdwn(600), "ab");
+        assert_eq!(Line::new().code("a").text(" b").to_mrkdwn(600), "`a` b");
+    }
+
+    /// The ellipsis has its place in any case, and so has a span's end.
+    #[test]
+    fn cuts_at_a_byte_and_not_before() {
+        let x = |n: usize| "x".repeat(n);
+        for max in [10, 50] {
+            assert_eq!(Line::new().text(x(max - 3)).to_mrkdwn(max), x(max - 3));
+            assert_eq!(Line::new().text(x(max - 2)).to_mrkdwn(max), x(max - 3) + "…");
+            let code = |n| Line::new().code(x(n)).to_mrkdwn(max);
+            assert_eq!(code(max - 5), format!("`{}`", x(max - 5)));
+            assert_eq!(code(max - 4), format!("`{}…`", x(max - 5)));
+        }
+        // Room for a span with something in it, or none.
+        let two = |n| Line::new().text(x(n)).code("y").to_mrkdwn(20);
+        assert_eq!(two(13), x(13) + " `y`");
+        assert_eq!(two(14), x(14) + " ");
+        let two = |n| Line::new().text(x(n)).strong("y").to_mrkdwn(20);
+        assert_eq!(two(16), x(16) + "y");
+        assert_eq!(two(17), x(17));
+        let at = SystemTime::UNIX_EPOCH;
+        let token = Line::new().time(at, at).to_mrkdwn(600);
+        let timed = |n, max| Line::new().text(x(n)).time(at, at).to_mrkdwn(max);
+        let whole = 5 + token.len() + 3;
+        assert_eq!(timed(5, whole), x(5) + &token);
+        assert_eq!(timed(5, whole - 1), x(5) + "…");
+    }
+
+    #[test]
+    fn elements_use_up_the_room_and_keep_to_it() {
+        let elements = |line: Line, mut room: usize| {
+            let made = Value::Array(line.to_elements(&mut room));
+            (made, room)
+        };
+        let line = || Line::new().text("x".repeat(10));
+        assert_eq!(elements(line(), 68), (json!([]), 68));
+        assert_eq!(elements(line(), 69), (json!([{ "type": "text", "text": "xxxxxx…" }]), 0));
+        let strong = json!([{ "type": "text", "text": "abc", "style": { "bold": true } }]);
+        assert_eq!(elements(Line::new().strong("abc"), 1_000), (strong, 1_000 - 60 - 3));
+    }
+
+    #[test]
+    fn literal_text_is_cut_by_bytes_and_by_units() {
+        let cut = |text, mut room: usize, mut units: usize| {
+            let text = literal(text, &mut room, &mut units);
+            (text, room, units)
+        };
+        assert_eq!(cut("ab", 10, 3), ("ab".to_owned(), 8, 1));
+        assert_eq!(cut("abcd", 10, 3), ("ab…".to_owned(), 5, 0));
+        assert_eq!(cut("🔴🔴", 20, 4), ("🔴…".to_owned(), 13, 0));
+        assert_eq!(cut("🔴🔴", 20, 5), ("🔴🔴".to_owned(), 12, 1));
+        assert_eq!(cut("abcd", 5, 99), ("ab…".to_owned(), 0, 0));
+        // Two bytes each in JSON.
+        assert_eq!(cut("\"\"", 5, 99), ("\"…".to_owned(), 0, 0));
+        assert_eq!(cut("\"\"", 7, 99), ("\"\"".to_owned(), 3, 97));
+    }
 }

@@ -272,3 +272,87 @@ impl SlackMessage {
         (!elements.is_empty()).then(|| json!({ "type": "actions", "elements": elements }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message() -> SlackMessage {
+        SlackMessage::new(Line::new().text("500"))
+    }
+
+    fn blocks(message: &SlackMessage) -> Vec<Value> {
+        let payload = Value::Object(message.payload(Form::Full));
+        payload["attachments"][0]["blocks"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The text of a block of preformatted text.
+    fn text(block: &Value) -> &str {
+        block["elements"][0]["elements"][0]["text"].as_str().unwrap()
+    }
+
+    #[test]
+    fn there_is_always_a_text() {
+        let payload = SlackMessage::new(Line::new()).payload(Form::TextOnly);
+        assert_eq!(payload["text"], "(no headline)");
+        assert_eq!(message().payload(Form::TextOnly)["text"], "500");
+    }
+
+    #[test]
+    fn at_most_eight_are_mentioned_once_each() {
+        let some: Vec<Mention> = (0..9).map(|n| Mention::user(format!("U{n}"))).collect();
+        let twice = [&some[..2], &some].concat();
+        assert_eq!(message().mentions(&twice).mentions, some[..8]);
+    }
+
+    #[test]
+    fn at_most_six_buttons_with_a_title_and_a_web_address() {
+        let url = |n: usize| format!("https://example.com/{n}");
+        let seven = (0..7).fold(message(), |message, n| message.link(format!(" to {n} "), url(n)));
+        let blocks = blocks(&seven);
+        let buttons = blocks[0]["elements"].as_array().unwrap();
+        assert_eq!((blocks.len(), buttons.len()), (1, 6));
+        let text = json!({ "type": "plain_text", "text": "to 0" });
+        assert_eq!(buttons[0], json!({ "type": "button", "text": text, "url": url(0) }));
+        let long = message().link("t".repeat(80), url(0));
+        assert_eq!(long.links[0].0.len(), MAX_TITLE);
+        for (title, url) in [(" ", "https://example.com"), ("to", "ftp://example.com")] {
+            assert_eq!(message().link(title, url), message());
+        }
+    }
+
+    #[test]
+    fn buttons_keep_to_their_room() {
+        // A button's skeleton counts as 90 bytes.
+        let url = |length: usize| format!("https://{}", "x".repeat(length - 8));
+        let rest = BUTTONS_ROOM - 90 - 1;
+        for (first, shown) in [(rest - 200, 2), (rest - 199, 1), (rest, 1), (rest + 1, 1)] {
+            let message = message().link("a", url(first)).link("b", url(109));
+            let buttons = blocks(&message)[0]["elements"].as_array().map_or(0, Vec::len);
+            assert_eq!(buttons, shown, "{first}");
+        }
+    }
+
+    #[test]
+    fn blocks_keep_to_their_number() {
+        let many = (0..30).fold(message(), |message, _| message.paragraph(Line::new().text("a")));
+        assert_eq!(blocks(&many).len(), MAX_BLOCKS - 1);
+        assert_eq!(blocks(&many.link("to", "https://example.com")).len(), MAX_BLOCKS);
+    }
+
+    #[test]
+    fn preformatted_lines_keep_to_units_and_room() {
+        let x = |n: usize| "x".repeat(n);
+        // Two units are left after the first line's end, or one.
+        for (first, second) in [(2_897, Some("y…")), (2_898, None)] {
+            let shown = blocks(&message().preformatted(x(first) + "\nyy"));
+            assert_eq!(text(&shown[0]).split_once('\n').map(|(_, line)| line), second, "{first}");
+        }
+        // Of the second block's room 16 bytes are left, or 15.
+        for (first, second) in [(2_881, Some("y")), (2_882, None)] {
+            let both = message().preformatted(x(2_899)).preformatted(x(first) + "\ny");
+            let shown = blocks(&both);
+            assert_eq!(text(&shown[1]).split_once('\n').map(|(_, line)| line), second, "{first}");
+        }
+    }
+}

@@ -48,5 +48,6 @@ mod tests {
         assert_eq!(spelled("pay\u{202e}cod"), "pay\\u{202e}cod");
         assert_eq!(spelled("\u{0}\u{7f}\u{85}"), "\\u{0}\\u{7f}\\u{85}");
         assert_eq!(spelled("naïve – 日本 🔴"), "naïve – 日本 🔴");
+        assert_eq!(spelled_out("a\nb\u{202e}c"), "a\\nb\\u{202e}c");
     }
 }

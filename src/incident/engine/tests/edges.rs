@@ -133,3 +133,102 @@ fn a_second_round_is_told_like_the_first() {
         assert_eq!(visible(&told).len(), 1, "{told:?}");
     }
 }
+
+/// How many of all requests on a route it was, once that is known.
+fn share_of(bench: &mut Bench, key: &Key) -> Option<(u64, u64)> {
+    bench.pass(MINUTE);
+    bench.observe(key, 0);
+    let told = bench.deliver();
+    told.last().and_then(|said| said.view.share())
+}
+
+#[test]
+fn a_share_counts_from_when_others_are_counted() {
+    // Not what came before the threshold was reached.
+    let rule = TellAfter { kind: Kind::Failed, route: None, count: 30, window: HOUR };
+    let policy = IncidentPolicy { tell_after: vec![rule], ..Default::default() };
+    let mut bench = Bench::new(policy, BOT);
+    let key = failed("/a");
+    bench.observe(&key, 25);
+    bench.observe(&key, 10);
+    bench.deliver();
+    bench.observe(&key, 25);
+    assert_eq!(share_of(&mut bench, &key), Some((25, 25)));
+    // Nor the first of another incident of its key.
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    bench.observe(&key, 1);
+    bench.deliver();
+    bench.go_on(&key, 0, MINUTE, 50);
+    bench.observe(&key, 40);
+    bench.deliver();
+    bench.observe(&key, 25);
+    assert_eq!(share_of(&mut bench, &key), Some((25, 25)));
+}
+
+#[test]
+fn what_a_request_logs_is_no_request() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    bench.observe(&failed("/a"), 1);
+    bench.deliver();
+    let (method, at) = (MethodName::of(&http::Method::GET), bench.now.mono);
+    let endpoint = Some((method, RouteRef::Known("/a")));
+    let logged = Key::Log { target: "app".into(), site: Site::new("src/a.rs", 7, None) };
+    let mut line = observed(logged, 5, at);
+    line.samples = samples_of(&Facts { endpoint, ..Facts::at(at) });
+    let blocked = Key::Blocked { method, route: Route::Known("/a".into()) };
+    bench.handle(Input::Observed(vec![line, observed(blocked, 1, at)]));
+    let told = bench.go_on(&failed("/a"), 0, SECOND, 301);
+    let end = told.iter().find(|(_, said)| said.view.key() == &failed("/a")).unwrap();
+    assert!(matches!(end.1.view.ending(), Some(Ending::Quiet { .. })), "{end:?}");
+}
+
+#[test]
+fn slow_ones_that_hang_are_worse() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    let key = slow("/a");
+    bench.observe(&key, 3);
+    bench.deliver();
+    bench.pass(MINUTE);
+    bench.observe(&key, 1);
+    bench.hang(&[(&key, 1)]);
+    assert_eq!(bench.briefs(), ["broadcast Worse 4", "edit Progress 4"]);
+    // That they have ended is no worse, and their end not worse again.
+    bench.hang(&[]);
+    assert_eq!(bench.briefs(), ["edit Progress 4"]);
+    bench.observe(&key, 1);
+    bench.hang(&[(&key, 1)]);
+    assert_eq!(bench.briefs(), ["edit Progress 5"]);
+}
+
+#[test]
+fn how_many_moved_here_is_added_up() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    let key = failed("/a");
+    for moved_in in [1, 2] {
+        let one = Observed { moved_in, ..observed(key.clone(), 3, bench.now.mono) };
+        bench.handle(Input::Observed(vec![one]));
+    }
+    let told = bench.deliver();
+    assert_eq!((told[0].view.moved_in(), told[0].view.round_total()), (3, 6));
+}
+
+#[test]
+fn an_instance_is_named_among_several() {
+    for (replicas, is_named) in [(1, false), (2, true)] {
+        let policy = IncidentPolicy { replicas, ..Default::default() };
+        let mut bench = Bench::new(policy, WEBHOOK);
+        bench.observe(&failed("/a"), 1);
+        assert_eq!(bench.deliver()[0].view.names_instance(), is_named);
+    }
+}
+
+#[test]
+fn nothing_was_said_where_there_was_nothing_to_say() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    bench.observe(&failed("/a"), 1);
+    let action = bench.actions()[0];
+    bench.engine.skipped(bench.now, action.destination, action.subject);
+    // It is asked for again, as if it never had been.
+    bench.pass(SECOND);
+    assert_eq!(bench.briefs(), ["post First 1"]);
+}

@@ -9,6 +9,7 @@ mod mentions;
 mod model;
 mod review;
 mod roll_ups;
+mod room;
 mod shutdown;
 mod stories;
 mod story;

@@ -230,3 +230,115 @@ fn what_is_on_its_way_when_it_joins_is_not_lost() {
     assert_eq!(told, ["edit Joined 1"; 3]);
     assert_eq!((bench.account(0).pending(), bench.account(0).accounted()), (0, 4));
 }
+
+/// What four routes with this reason, fresh this long after others were told as
+/// one, are told as.
+fn four_more(bench: &mut Bench, because: &str) -> Vec<String> {
+    let mut batch = Vec::new();
+    for n in 0..4 {
+        let mut one = observed(failed(&format!("/more{n}")), 1, bench.now.mono);
+        one.samples = samples(because, bench.now.mono);
+        batch.push(one);
+    }
+    bench.handle(Input::Observed(batch));
+    let told = bench.deliver();
+    told.iter().filter(|said| said.is_visible()).map(Said::brief).collect()
+}
+
+#[test]
+fn others_together_become_part_of_what_goes_on() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    for key in &routes(4) {
+        bench.observe_because(key, 1, "connection refused");
+    }
+    bench.deliver();
+    bench.pass(4 * MINUTE);
+    bench.observe_because(&routes(1)[0], 1, "connection refused");
+    bench.deliver();
+    bench.pass(2 * MINUTE);
+    assert_eq!(four_more(&mut bench, "out of memory"), [""; 0]);
+    let told = bench.go_on(&failed("/more0"), 1, SECOND, 60);
+    assert_eq!(told.last().unwrap().1.view.routes(), Some((8, 5)));
+}
+
+#[test]
+fn what_is_over_comes_back_with_other_routes_for_half_an_hour() {
+    for (pause, told) in
+        [(30 * MINUTE - SECOND, "broadcast Again 4"), (30 * MINUTE, "post First 4")]
+    {
+        let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+        bench.observe_all(&routes(4));
+        bench.deliver();
+        bench.go_on(&routes(1)[0], 0, SECOND, 300);
+        bench.pass(pause);
+        assert_eq!(four_more(&mut bench, "out of memory"), [told]);
+    }
+}
+
+#[test]
+fn one_that_is_over_comes_back_for_half_an_hour() {
+    for (pause, told) in
+        [(30 * MINUTE - SECOND, "broadcast Again 1"), (30 * MINUTE, "post First 1")]
+    {
+        let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+        bench.observe(&failed("/a"), 1);
+        bench.deliver();
+        bench.go_on(&failed("/a"), 0, SECOND, 300);
+        bench.pass(pause);
+        bench.observe(&failed("/a"), 1);
+        assert_eq!(bench.briefs()[0], told);
+    }
+}
+
+#[test]
+fn one_joins_for_just_under_five_minutes() {
+    for (after, joins) in [(5 * MINUTE - SECOND, true), (5 * MINUTE, false)] {
+        // To those that are told as one.
+        let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+        bench.observe_all(&routes(4));
+        bench.deliver();
+        bench.go_on(&routes(1)[0], 1, SECOND, u32::try_from(after.as_secs()).unwrap());
+        bench.observe(&failed("/late"), 1);
+        let told = bench.deliver();
+        assert_eq!(told.iter().any(Said::is_visible), !joins, "{after:?}");
+
+        // As the fourth of those that are not.
+        let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+        bench.observe_all(&routes(3));
+        bench.deliver();
+        for _ in 0..after.as_secs() {
+            bench.pass(SECOND);
+            bench.observe_all(&routes(3));
+            bench.deliver();
+        }
+        bench.observe(&failed("/late"), 1);
+        let told = bench.deliver();
+        let is_one = told.iter().any(|said| said.view.routes().is_some());
+        assert_eq!(is_one, joins, "{after:?}");
+    }
+}
+
+#[test]
+fn different_troubles_never_join() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    let keys = [failed("/a"), failed("/b"), slow("/c"), slow("/d"), slow("/e")];
+    bench.observe_all(&keys);
+    assert_eq!(bench.deliver().len(), 5);
+}
+
+#[test]
+fn a_common_reason_is_that_of_most_routes() {
+    for (same, common) in [(6, None), (7, Some(("connection refused", 7, 12)))] {
+        let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+        let batch = routes(12).into_iter().enumerate().map(|(n, key)| {
+            let mut one = observed(key, 1, bench.now.mono);
+            let own = format!("reason {n}");
+            one.samples =
+                samples(if n < same { "connection refused" } else { &own }, bench.now.mono);
+            one
+        });
+        let batch = batch.collect();
+        bench.handle(Input::Observed(batch));
+        assert_eq!(bench.deliver()[0].view.common_reason(), common);
+    }
+}
