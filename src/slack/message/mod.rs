@@ -14,4 +14,6 @@ pub(crate) use built_in::render;
 pub(crate) use visible::spelled_out;
 
 #[cfg(test)]
+mod edges;
+#[cfg(test)]
 mod tests;

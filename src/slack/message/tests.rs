@@ -10,34 +10,38 @@ use super::{Color, Line, SlackMessage, render};
 use crate::delivery::{Form, Op};
 use crate::incident::{Ending, IncidentView, Matcher, Mention, MessageRef, Moment, ViewRow};
 use crate::observation::{
-    Counts, Facts, Identity, Key, Kind, MethodName, Outcome, PathCapture, QueryCapture, Reason,
-    RequestHead, RequestInfo, Route, Samples, Site, Status, Time, Window,
+    Blocked, Counts, Detail, Facts, Identity, Key, Kind, MethodName, Outcome, PathCapture, Polls,
+    QueryCapture, Reason, RequestHead, RequestInfo, Route, Samples, Site, Status, Time, Window,
 };
 
 /// 2026-11-22 12:04:00 UTC.
 const NOON: u64 = 1_795_349_040;
 
-struct Scene {
-    kind: Kind,
-    status: Option<Status>,
-    route: Route,
-    path: String,
-    took: Duration,
-    reason: Vec<String>,
-    agent: Vec<u8>,
-    outcome: Outcome,
-    bytes: Option<u64>,
-    query: QueryCapture,
-    path_capture: PathCapture,
-    request_id: Vec<u8>,
-    method: String,
-    notes: Vec<(String, String)>,
-    key: Option<Key>,
-    environment: Option<String>,
+pub(super) struct Scene {
+    pub(super) kind: Kind,
+    pub(super) status: Option<Status>,
+    pub(super) route: Route,
+    pub(super) path: String,
+    pub(super) took: Duration,
+    pub(super) reason: Vec<String>,
+    pub(super) agent: Vec<u8>,
+    pub(super) outcome: Outcome,
+    pub(super) bytes: Option<u64>,
+    pub(super) query: QueryCapture,
+    pub(super) path_capture: PathCapture,
+    pub(super) request_id: Vec<u8>,
+    pub(super) method: String,
+    pub(super) notes: Vec<(String, String)>,
+    pub(super) key: Option<Key>,
+    pub(super) environment: Option<String>,
+    pub(super) in_flight: usize,
+    pub(super) polls: Option<Polls>,
+    pub(super) blocked: Option<Blocked>,
+    pub(super) detail: Option<Arc<Detail>>,
 }
 
 impl Scene {
-    fn new(kind: Kind, route: &str, path: &str, took: Duration) -> Self {
+    pub(super) fn new(kind: Kind, route: &str, path: &str, took: Duration) -> Self {
         Scene {
             kind,
             status: None,
@@ -55,26 +59,30 @@ impl Scene {
             notes: Vec::new(),
             key: None,
             environment: Some("production".to_owned()),
+            in_flight: 61,
+            polls: None,
+            blocked: None,
+            detail: None,
         }
     }
 
-    fn status(mut self, status: Status) -> Self {
+    pub(super) fn status(mut self, status: Status) -> Self {
         self.status = Some(status);
         self
     }
 
-    fn reason(mut self, causes: &[&str]) -> Self {
+    pub(super) fn reason(mut self, causes: &[&str]) -> Self {
         self.reason = causes.iter().map(|cause| (*cause).to_owned()).collect();
         self
     }
 
-    fn outcome(mut self, outcome: Outcome, bytes: Option<u64>) -> Self {
+    pub(super) fn outcome(mut self, outcome: Outcome, bytes: Option<u64>) -> Self {
         self.outcome = outcome;
         self.bytes = bytes;
         self
     }
 
-    fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         self.key.clone().unwrap_or(Key::Request {
             kind: self.kind,
             method: MethodName::of(&http::Method::POST),
@@ -83,7 +91,7 @@ impl Scene {
         })
     }
 
-    fn samples(&self, at: Instant) -> Samples {
+    pub(super) fn samples(&self, at: Instant) -> Samples {
         let mut request = http::Request::builder();
         if let Ok(method) = http::Method::from_bytes(self.method.as_bytes()) {
             request = request.method(method);
@@ -110,7 +118,10 @@ impl Scene {
             },
             notes: &self.notes,
             bytes: self.bytes,
-            in_flight: 61,
+            in_flight: self.in_flight,
+            polls: self.polls,
+            blocked: self.blocked,
+            detail: self.detail.clone(),
             path: self.path_capture,
             query: self.query,
             ..Facts::at(at)
@@ -118,7 +129,7 @@ impl Scene {
         window.drain()
     }
 
-    fn view(&self, moment: Moment, total: u64, fresh: u64) -> IncidentView {
+    pub(super) fn view(&self, moment: Moment, total: u64, fresh: u64) -> IncidentView {
         let mono = Instant::now();
         let now = Time { mono, wall: SystemTime::UNIX_EPOCH + Duration::from_secs(NOON) };
         let first = mono.checked_sub(Duration::from_secs(600)).unwrap_or(mono);
@@ -178,12 +189,12 @@ impl Scene {
     }
 }
 
-fn row(key: Key, total: u64) -> ViewRow {
+pub(super) fn row(key: Key, total: u64) -> ViewRow {
     let kind = key.kind();
     ViewRow { key, kind, total, is_active: true }
 }
 
-fn order() -> Scene {
+pub(super) fn order() -> Scene {
     Scene::new(Kind::Failed, "/orders/{id}", "/orders/1234", Duration::from_millis(812))
         .status(Status::Http(500))
         .reason(&["connection refused", "pool timed out"])
@@ -266,7 +277,7 @@ fn digests_and_edits_and_last_words() {
     insta::assert_snapshot!(said.join("\n\n"));
 }
 
-fn several(moment: Moment, total: u64) -> IncidentView {
+pub(super) fn several(moment: Moment, total: u64) -> IncidentView {
     let mut view = order().view(moment, total, total);
     view.key = Key::RollUp { kind: Kind::Failed };
     let route = |path: &str| Scene::new(Kind::Failed, path, path, Duration::ZERO).key();
@@ -280,7 +291,7 @@ fn several(moment: Moment, total: u64) -> IncidentView {
     view
 }
 
-fn ended(mut view: IncidentView, ending: Ending) -> IncidentView {
+pub(super) fn ended(mut view: IncidentView, ending: Ending) -> IncidentView {
     view.ending = Some(ending);
     view
 }

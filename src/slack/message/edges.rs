@@ -1,0 +1,359 @@
+//! What is said rarely, and the numbers at which one thing is said and not
+//! another.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::render;
+use super::tests::{Scene, ended, order, row, several};
+use crate::delivery::Op;
+use crate::incident::{Ending, IncidentView, MessageRef, Moment};
+use crate::observation::{
+    Blocked, DetailRoom, InFlight, Key, Kind, LogLine, MethodName, Outcome, Polls, Route, Site,
+    Status, ThreadName,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn post(view: &IncidentView) -> String {
+    render(view, Op::Post).to_plain()
+}
+
+fn edit(view: &IncidentView) -> String {
+    render(view, Op::Update(&MessageRef::new("C1", "1.2"))).to_plain()
+}
+
+fn reply(view: &IncidentView) -> String {
+    render(view, Op::Reply(&MessageRef::new("C1", "1.2"))).to_plain()
+}
+
+fn slow() -> Scene {
+    Scene::new(Kind::Slow, "/reports/{year}", "/reports/2026", 7 * SECOND)
+}
+
+fn ms(millis: u64) -> u64 {
+    millis * 1_000_000
+}
+
+fn polls(count: u32, busy: u64, longest: u64, current: Option<u64>) -> Option<Polls> {
+    let current = current.and_then(|millis| std::num::NonZeroU64::new(ms(millis)));
+    let thread = ThreadName::default();
+    Some(Polls { count, thread, busy: ms(busy), longest: ms(longest), current })
+}
+
+/// Two that went wrong in different ways, in this order.
+fn two(one: &Scene, other: &Scene, view: &mut IncidentView) {
+    let (first, last) = (one.samples(view.now.mono), other.samples(view.now.mono));
+    view.samples = first;
+    view.samples.merge(&last, 0);
+}
+
+#[test]
+fn right_after_the_start_that_is_the_news() {
+    let said = [59, 60].map(|up| {
+        let mut view = order().view(Moment::First, 1, 1);
+        view.started = view.now.mono - up * SECOND;
+        view.is_new = true;
+        post(&view)
+    });
+    insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
+fn what_is_new_is_said_of_all_or_of_nothing() {
+    let mut view = order().view(Moment::First, 3, 3);
+    view.is_new = true;
+    assert!(post(&view).contains("first since this process started"));
+    view.fresh = 2;
+    assert!(!post(&view).contains("first since"));
+    view.is_new = false;
+    assert!(!post(&view).contains("first since"));
+    let mut alone = order();
+    alone.in_flight = 1;
+    assert!(!post(&alone.view(Moment::First, 1, 1)).contains("in flight"));
+    alone.in_flight = 2;
+    assert!(post(&alone.view(Moment::First, 1, 1)).contains("2 in flight"));
+}
+
+#[test]
+fn ends_of_all_kinds() {
+    let recovered = Ending::Recovered { requests: 214, failed: 0 };
+    let some_failed = Ending::Recovered { requests: 214, failed: 3 };
+    let hour_ago = |view: &IncidentView| view.now.wall - 3600 * SECOND;
+    let mut said = Vec::new();
+    // One, in a later round.
+    let mut one = ended(order().view(Moment::Ended, 1, 0), recovered);
+    one.round = 1;
+    said.push(edit(&one));
+    let mut at_once = ended(order().view(Moment::Ended, 3, 0), recovered);
+    at_once.lasted = SECOND / 2;
+    said.push(edit(&at_once));
+    let mut panicked = ended(order().view(Moment::Ended, 3, 0), recovered);
+    panicked.key = Key::Panic { site: Site::new("src/cart.rs", 88, Some(17)) };
+    said.push(edit(&panicked));
+    panicked.ending = Some(Ending::Unseen { since: hour_ago(&panicked) });
+    said.push(edit(&panicked));
+    let mut cancelled = Scene::new(Kind::Cancelled, "/a", "/a", SECOND).view(Moment::Ended, 3, 0);
+    cancelled.ending = Some(recovered);
+    said.push(edit(&cancelled));
+    // Several, and one of several.
+    let mut over = several(Moment::Ended, 36);
+    over.rows.iter_mut().for_each(|row| row.is_active = false);
+    for ending in [
+        recovered,
+        some_failed,
+        Ending::Quiet { since: hour_ago(&over) },
+        Ending::Unseen { since: hour_ago(&over) },
+    ] {
+        said.push(edit(&ended(over.clone(), ending)));
+    }
+    said.push(reply(&ended(over.clone(), recovered)));
+    over.routes = Some((1, 0));
+    for ending in [recovered, some_failed] {
+        over.rows.truncate(1);
+        said.push(edit(&ended(over.clone(), ending)));
+        said.push(edit(&ended(IncidentView { rows: Vec::new(), ..over.clone() }, ending)));
+    }
+    insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
+fn only_what_ended_worse_altogether_has_moved() {
+    let moved = |total, moved_out, hanging| {
+        let mut view = slow().view(Moment::Ended, total, 0);
+        view.moved_out = moved_out;
+        view.hanging = hanging;
+        edit(&view).contains("ended worse") && !edit(&view).contains("more ended worse")
+    };
+    assert!(moved(0, 1, None));
+    assert!(!moved(0, 0, None) && !moved(1, 1, None) && !moved(0, 1, Some((1, SECOND))));
+}
+
+#[test]
+fn the_shutdowns_own_cuts() {
+    let mut cut = slow().view(Moment::Stopped, 3, 3);
+    cut.key = Key::Cut;
+    let mut said = vec![post(&cut)];
+    cut.rows = vec![row(Key::Cut, 3), row(order().key(), 5)];
+    cut.counts.total = 8;
+    said.push(post(&cut));
+    cut.rows.swap(0, 1);
+    cut.rows.truncate(1);
+    cut.more = 2;
+    said.push(post(&cut));
+    // An edit of one alone says again what happened: of more, the first.
+    for total in [1, 2] {
+        let mut view = order().view(Moment::Stopped, total, 0);
+        two(&order().reason(&["first"]), &order().reason(&["last"]), &mut view);
+        said.push(edit(&view));
+    }
+    insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
+fn firsts_and_more_of_the_same() {
+    let mut said = Vec::new();
+    // Where each is told, the latest of them.
+    for fresh in [3, 1] {
+        let mut view = order().view(Moment::First, 3, fresh);
+        two(&order().reason(&["first"]), &order().reason(&["last"]), &mut view);
+        said.push(post(&view));
+    }
+    let mut view = order().view(Moment::First, 2, 2);
+    view.moved_in = 1;
+    said.push(post(&view));
+    said.push(edit(&order().view(Moment::Progress, 1, 0)));
+    for moment in [Moment::Grown, Moment::Worse, Moment::Reminder] {
+        let mut view = order().view(moment, 150, 12);
+        view.moved_in = 4;
+        view.share = Some((1, 1));
+        said.push(reply(&view));
+    }
+    // All of it new, or nothing.
+    for fresh in [0, 1, 149, 150] {
+        said.push(post(&order().view(Moment::Progress, 150, fresh)));
+    }
+    said.push(edit(&slow().status(Status::Http(200)).view(Moment::Progress, 5, 1)));
+    let mut hangs = slow().view(Moment::Progress, 1, 0);
+    hangs.kind = Kind::Hung;
+    hangs.hanging = Some((1, 65 * SECOND));
+    said.push(edit(&hangs));
+    hangs.counts.total = 2;
+    hangs.round_total = 2;
+    said.push(edit(&hangs));
+    let mut joined = slow().view(Moment::Joined, 12, 0);
+    joined.host = Some(row(order().key(), 34));
+    said.push(edit(&joined));
+    insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
+fn blocks() {
+    let method = MethodName::of(&http::Method::GET);
+    let key = Key::Blocked { method, route: Route::Known("/block".into()) };
+    let blocked = |seconds, threads, waited| Blocked { lasted: seconds * SECOND, threads, waited };
+    let scene = |blocked| Scene { blocked: Some(blocked), ..slow() };
+    let mut said = Vec::new();
+    for (threads, waited) in [(1, 0), (2, 1), (3, 38)] {
+        let mut view = scene(blocked(4, threads, waited)).view(Moment::First, 1, 1);
+        view.key = key.clone();
+        said.push(post(&view));
+        view.moment = Moment::Progress;
+        view.counts.total = 2;
+        view.round_total = 2;
+        said.push(edit(&view));
+    }
+    let mut view = slow().view(Moment::Progress, 3, 1);
+    view.key = key.clone();
+    said.push(edit(&view));
+    for count in [1, 2] {
+        view.block = Some((blocked(5, 1, 7), count));
+        said.push(edit(&view));
+    }
+    two(&scene(blocked(9, 1, 1)), &scene(blocked(4, 1, 1)), &mut view);
+    view.block = None;
+    said.push(edit(&view));
+    insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
+fn how_its_time_was_spent() {
+    let mut said = Vec::new();
+    let mut say = |scene: Scene, hangs: bool| {
+        let mut view = scene.view(Moment::First, 1, 1);
+        view.hanging = hangs.then_some((1, 7 * SECOND));
+        let text = post(&view);
+        let spent = |line: &&str| line.contains("waiting") || line.contains("blocking");
+        said.push(text.lines().find(spent).unwrap_or("nothing").to_owned());
+    };
+    let with = |polls| Scene { polls, ..slow() };
+    say(with(None), false);
+    say(with(polls(1, 149, 149, None)), false);
+    say(with(polls(12, 150, 50, None)), false);
+    // Most of its time in one poll, or a second of it.
+    say(with(polls(3, 3_600, 3_500, None)), false);
+    say(with(polls(3, 3_600, 3_499, None)), false);
+    say(with(polls(3, 1_100, 999, None)), false);
+    // It is still in it, or in another one.
+    say(with(polls(3, 6_000, 6_000, Some(6_000))), true);
+    say(with(polls(3, 6_500, 6_000, Some(500))), true);
+    say(with(polls(3, 6_000, 6_000, Some(6_000))), false);
+    // The body is not measured, and what fails at once needs no reason.
+    say(with(polls(3, 10, 5, None)).outcome(Outcome::SlowBody, None), false);
+    for (took, polls) in
+        [(SECOND, polls(2, 10, 5, None)), (SECOND / 1000 * 999, polls(2, 10, 5, None))]
+    {
+        let failed = Scene::new(Kind::Failed, "/a", "/a", took).status(Status::Http(500));
+        say(Scene { polls, ..failed }, false);
+        let cancelled = Scene::new(Kind::Cancelled, "/a", "/a", took);
+        say(Scene { polls, ..cancelled }, false);
+    }
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn logs_and_how_many_came_before() {
+    let mut said = Vec::new();
+    for (lines, left_out) in [(0, 0), (1, 0), (3, 0), (12, 0), (12, 5)] {
+        let line = |n: u32| LogLine {
+            level: tracing::Level::ERROR,
+            target: "app".to_owned(),
+            site: None,
+            text: format!("line {n}\nof it"),
+        };
+        let lines = (0..lines).map(|n| Arc::new(line(n))).collect();
+        let detail = DetailRoom::default().detail(lines, left_out, None);
+        let mut view = Scene { detail, ..order() }.view(Moment::First, 1, 1);
+        for has_thread in [false, true] {
+            view.has_thread = has_thread;
+            let text = post(&view);
+            let lines =
+                text.lines().filter(|line| line.contains("line") || line.contains("earlier"));
+            said.push(lines.collect::<Vec<_>>().join("\n"));
+        }
+        view.moment = Moment::Details;
+        said.push(reply(&view));
+    }
+    insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
+fn who_else_is_in_flight() {
+    let request = |route: &str, polled_for| InFlight {
+        method: MethodName::of(&http::Method::GET),
+        route: Route::Known(route.into()),
+        age: 9 * SECOND,
+        polled_for,
+    };
+    let own = request("/orders/{id}", None);
+    let other = request("/other", Some(SECOND - SECOND / 1000));
+    let blocking = request("/block", Some(SECOND));
+    let said = [
+        vec![own.clone()],
+        vec![other.clone()],
+        vec![own.clone(), other],
+        vec![own.clone(), own, blocking],
+    ];
+    let said = said.map(|oldest| {
+        let mut view = order().view(Moment::First, 1, 1);
+        view.oldest = oldest;
+        let text = post(&view);
+        let line = text.lines().find(|line| line.contains("oldest in flight"));
+        line.unwrap_or("nothing").to_owned()
+    });
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn several_routes_by_their_numbers() {
+    let route = |n: usize| Scene::new(Kind::Failed, &format!("/r{n}"), "/r", SECOND).key();
+    let mut said = Vec::new();
+    for (all, active) in [(1, 1), (1, 0), (2, 0), (2, 1), (2, 2), (5, 5)] {
+        let mut view = several(Moment::Progress, 36);
+        (view.more, view.more_total, view.common) = (0, 0, None);
+        view.routes = Some((all, active));
+        view.rows = (0..all).map(|n| row(route(n), 7)).collect();
+        view.rows.iter_mut().skip(active).for_each(|row| row.is_active = false);
+        said.push(post(&view));
+        said.push(edit(&view));
+        said.push(reply(&view));
+    }
+    // One whose row is left out, and one row of two.
+    let mut view = several(Moment::First, 36);
+    view.routes = Some((2, 2));
+    view.rows.truncate(1);
+    said.push(post(&view));
+    view.moment = Moment::Again;
+    said.push(reply(&view));
+    // A reason of all, of some, and one that the headline has to cut.
+    for (text, with) in [
+        ("refused".to_owned(), 12),
+        ("refused".to_owned(), 11),
+        ("r".repeat(80), 12),
+        ("r".repeat(81), 12),
+    ] {
+        view.routes = Some((12, 12));
+        view.common = Some((text, with, 12));
+        said.push(edit(&view));
+    }
+    view.common = None;
+    view.hanging = Some((3, 65 * SECOND));
+    view.rows = vec![row(slow().key(), 3)];
+    view.rows[0].kind = Kind::Hung;
+    said.push(edit(&view));
+    let mut holding = several(Moment::Holding, 1);
+    holding.routes = None;
+    holding.rows.truncate(1);
+    (holding.more, holding.more_total) = (0, 0);
+    said.push(post(&holding));
+    holding.more = 1;
+    said.push(post(&holding));
+    let mut stopped = several(Moment::Stopped, 9);
+    stopped.routes = None;
+    stopped.rows.truncate(1);
+    for more in [0, 1] {
+        stopped.more = more;
+        said.push(post(&stopped));
+    }
+    insta::assert_snapshot!(said.join("\n\n"));
+}
