@@ -192,7 +192,7 @@ async fn c14_a_service_that_is_its_own_slack_does_not_feed_itself() {
     answer(&layer, "/orders", 500).await;
     let asked = [pass(1).await, pass(1).await, pass(1).await];
     assert!((1..=20).contains(&asked[0]), "asked {asked:?} times");
-    assert!(asked[1..].iter().all(|asked| (1..=8).contains(asked)), "asked {asked:?} times");
+    assert!(asked[1..].iter().all(|asked| *asked <= 8), "asked {asked:?} times");
     // And no longer than that lasts.
     slack.takes.store(0, Ordering::SeqCst);
     assert!(pass(1).await <= 4);

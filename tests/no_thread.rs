@@ -49,6 +49,7 @@ fn serve() {
     check_law(&stats);
     assert_eq!(stats.destinations()[0].account().dropped(DropReason::NoThread), 1);
     assert!(stats.faults()[0].contains("could not start"), "{:?}", stats.faults());
-    handle.shutdown_blocking(Duration::from_secs(5));
+    let report = handle.shutdown_blocking(Duration::from_secs(5));
+    assert!(!report.completed(), "{report}");
     println!("served without a thread");
 }

@@ -263,6 +263,13 @@ mod tests {
             let pem = "-----BEGIN CERTIFICATE-----\nnot base64\n-----END CERTIFICATE-----\n";
             let error = builder().root_certificate_pem(pem).build().unwrap_err();
             assert_eq!(faults(&error), ["root_certificate_pem"]);
+            let said =
+                |pem: &str| builder().root_certificate_pem(pem).build().unwrap_err().to_string();
+            let none = "root_certificate_pem is not a PEM certificate";
+            assert!(said("junk").contains(none), "{}", said("junk"));
+            // PEM, and no certificate.
+            let other = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+            assert!(said(other).contains("root_certificate_pem"), "{}", said(other));
         }
     }
 

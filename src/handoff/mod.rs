@@ -22,6 +22,7 @@ mod told;
 mod unrouted;
 mod watch;
 
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use crate::observation::{Clock, DetailRoom, RouteBudget};
@@ -58,6 +59,8 @@ pub(crate) struct Handoff {
     pub(crate) blocks: Blocks,
     /// The service has begun to shut down.
     pub(crate) draining: AtomicBool,
+    /// Whether all was told when our thread ended, once it has.
+    pub(crate) all_told: OnceLock<bool>,
 }
 
 impl Handoff {
@@ -73,6 +76,7 @@ impl Handoff {
             details: DetailRoom::default(),
             blocks: Blocks::default(),
             draining: AtomicBool::new(false),
+            all_told: OnceLock::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::observation::Account;
+use crate::observation::{Account, DropReason};
 
 /// What became of every observation, and how the way to Slack fares.
 ///
@@ -24,6 +24,15 @@ impl Stats {
     #[must_use]
     pub fn observed(&self) -> u64 {
         self.observed
+    }
+
+    /// Whether nothing waits, and nothing was lost for want of our thread.
+    pub(crate) fn is_nothing_lost(&self) -> bool {
+        let lost = [DropReason::Shutdown, DropReason::NoThread];
+        self.destinations.iter().all(|destination| {
+            let account = destination.account();
+            account.pending() == 0 && lost.iter().all(|reason| account.dropped(*reason) == 0)
+        })
     }
 
     /// Each destination's share, in the order of the configuration.

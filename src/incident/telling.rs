@@ -118,5 +118,8 @@ impl Telling {
         self.told.end = false;
         self.told.visible_end = false;
         self.told.again = false;
+        // Also where it is not told that it is back, but goes on.
+        self.told.decade = 0;
+        self.last_message = None;
     }
 }

@@ -88,9 +88,9 @@ impl Control {
     pub(super) fn flush_blocking(&self, limit: Duration) -> FlushReport {
         let deadline = later(Instant::now(), limit);
         let (reply, replied) = sync::sync_channel(1);
-        let sent = self.commands.send(Command::Flush { deadline, reply }).is_ok();
-        let completed = sent && replied.recv_timeout(limit).unwrap_or(false);
-        FlushReport::new(completed, &self.handoff.stats())
+        let _ = self.commands.send(Command::Flush { deadline, reply });
+        let answer = replied.recv_timeout(limit);
+        FlushReport::new(self.is_all_told(answer), &self.handoff.stats())
     }
 
     /// Returns by the deadline, whatever our thread is doing. The first report
@@ -101,18 +101,23 @@ impl Control {
         }
         let deadline = later(Instant::now(), limit);
         let (reply, replied) = sync::sync_channel(1);
-        let sent = self.commands.send(Command::Shutdown { deadline, reply: Some(reply) }).is_ok();
-        let answer = match sent {
-            true => replied.recv_timeout(limit),
-            false => Err(RecvTimeoutError::Disconnected),
-        };
-        let report = ShutdownReport::new(answer == Ok(true), self.handoff.stats());
-        // The thread has ended meanwhile, by another's call.
-        let report = match answer {
-            Err(RecvTimeoutError::Disconnected) => report.completed_if_nothing_is_lost(),
-            _ => report,
-        };
+        let _ = self.commands.send(Command::Shutdown { deadline, reply: Some(reply) });
+        let answer = replied.recv_timeout(limit);
+        let report = ShutdownReport::new(self.is_all_told(answer), self.handoff.stats());
         relock(&self.ended).get_or_insert(report).clone()
+    }
+
+    /// What our thread said, or would have: it may have ended meanwhile, by
+    /// another's call, or never have begun.
+    fn is_all_told(&self, answer: Result<bool, RecvTimeoutError>) -> bool {
+        match answer {
+            Ok(all_told) => all_told,
+            Err(RecvTimeoutError::Timeout) => false,
+            Err(RecvTimeoutError::Disconnected) => {
+                let all_told = self.handoff.all_told.get();
+                all_told.copied().unwrap_or_else(|| self.handoff.stats().is_nothing_lost())
+            }
+        }
     }
 
     pub(super) async fn ask(

@@ -19,11 +19,6 @@ impl ShutdownReport {
         ShutdownReport { completed, stats }
     }
 
-    pub(super) fn completed_if_nothing_is_lost(mut self) -> Self {
-        self.completed = self.lost() == 0;
-        self
-    }
-
     /// Whether everything was told before the deadline.
     #[must_use]
     pub fn completed(&self) -> bool {

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::handoff::{Handoff, Outside};
     use crate::incident::IncidentPolicy;
-    use crate::observation::{Clock, Identity};
+    use crate::observation::{Clock, DropReason, Facts, Identity, KeyRef};
     use crate::slack::{HttpSettings, WebhookUrl};
 
     fn setup(channel: ChannelSetup, http: HttpSettings) -> Setup {
@@ -142,5 +142,44 @@ mod tests {
             asked.join().unwrap()
         });
         assert!(report.completed(), "{report}");
+    }
+
+    /// Two wait: what our thread says to one is what the other is told.
+    #[test]
+    fn d6_nobody_is_told_more_than_is_so() {
+        for all_told in [true, false] {
+            let (control, mut commands) =
+                Control::new(&setup(ChannelSetup::Log, HttpSettings::default()));
+            let limit = Duration::from_secs(10);
+            let (read, unread) = std::thread::scope(|scope| {
+                let read = scope.spawn(|| control.shutdown_blocking(limit));
+                let Some(Command::Shutdown { reply, .. }) = commands.blocking_recv() else {
+                    panic!("another command");
+                };
+                // As the driver does when it ends.
+                control.handoff.all_told.set(all_told).unwrap();
+                let unread = scope.spawn(|| control.shutdown_blocking(limit));
+                drop(commands.blocking_recv());
+                drop(commands);
+                let unread = unread.join().unwrap();
+                reply.unwrap().send(all_told).unwrap();
+                (read.join().unwrap(), unread)
+            });
+            assert_eq!((read.completed(), unread.completed()), (all_told, all_told));
+        }
+    }
+
+    #[test]
+    fn without_a_thread_what_it_did_not_take_is_not_told() {
+        let (control, commands) = Control::new(&setup(ChannelSetup::Log, HttpSettings::default()));
+        drop(commands);
+        let limit = Duration::from_secs(10);
+        let handoff = &control.handoff;
+        assert!(control.flush_blocking(limit).completed());
+        handoff.ledger.open(["log".to_owned()].into_iter());
+        drop(handoff.ledger.close(&handoff.tally, DropReason::NoThread));
+        handoff.tally.record(KeyRef::Cut, &Facts::at(handoff.clock.now()));
+        assert!(!control.flush_blocking(limit).completed());
+        assert!(!control.shutdown_blocking(limit).completed());
     }
 }

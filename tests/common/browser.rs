@@ -70,7 +70,7 @@ impl Browser {
             if !matches!(found, Value::Null | Value::Bool(false)) {
                 return found;
             }
-            if begun.elapsed() > Duration::from_secs(10) {
+            if begun.elapsed() > Duration::from_secs(30) {
                 let page = self.run("return document.body.innerText").await;
                 panic!("never true: {script}\nthe page says:\n{}", page.as_str().unwrap_or("?"));
             }

@@ -238,13 +238,12 @@ impl Lane {
         };
         match error.class() {
             Class::RateLimited(wait) => {
-                let wait = wait.unwrap_or(DEFAULT_PAUSE).min(LONGEST_PAUSE);
-                // Upwards only: nobody comes back before it was said; and
-                // replicas don't come back together.
-                let spread = Duration::from_millis(250).max(self.spread);
-                let jitter = spread.mul_f64(random.clamp(0.0, 1.0));
-                method.paused_until =
-                    Some(later(now, wait.max(self.spread.min(Duration::from_secs(1))) + jitter));
+                let until = Some(self.pause(now, wait, random));
+                if is_edit {
+                    self.edits.paused_until = until;
+                } else {
+                    self.posts.paused_until = until;
+                }
                 self.failing_since.get_or_insert(now);
             }
             Class::Transient | Class::UnknownOutcome => {
@@ -291,6 +290,15 @@ impl Lane {
             }
         }
         Resolution::Again
+    }
+
+    /// Until when somebody waits who was asked to: never less, and replicas
+    /// don't come back together.
+    fn pause(&self, now: Instant, wait: Option<Duration>, random: f64) -> Instant {
+        let wait = wait.unwrap_or(DEFAULT_PAUSE).min(LONGEST_PAUSE);
+        let spread = Duration::from_millis(250).max(self.spread);
+        let jitter = spread.mul_f64(random.clamp(0.0, 1.0));
+        later(now, wait.max(self.spread.min(Duration::from_secs(1))) + jitter)
     }
 
     /// Replicas have the same pace and the same outages: what they put off would
@@ -356,10 +364,9 @@ impl Lane {
             (Err(error), None) => match error.class() {
                 Class::Revoked => self.circuit = Some(later(now, PROBE_EVERY + jitter)),
                 Class::RateLimited(wait) => {
-                    let wait = wait.unwrap_or(DEFAULT_PAUSE).min(LONGEST_PAUSE);
-                    self.posts.paused_until = Some(later(now, wait));
+                    self.posts.paused_until = Some(self.pause(now, wait, random));
                 }
-                _ => self.retry_at = Some(later(now, self.backoff.failed(random))),
+                _ => self.retry_at = Some(later(now, self.backoff.failed(random) + jitter)),
             },
         }
     }

@@ -114,7 +114,7 @@ impl Engine {
         if ran > 0 && runs == 0 && self.round_total(incident) > 0 {
             return Some(Due { at: now, what: What::Settled });
         }
-        let last = telling.last_message?;
+        let last = telling.last_message.or(telling.last_visible)?;
         let wanted = self.is_due_at_once(incident, destination, telling);
         // Some of what ran has ended, and that has not been told.
         let turned = runs < ran && self.round_total(incident) > 0;

@@ -137,6 +137,8 @@ impl Engine {
         let round = incident.round.number;
         let Some(telling) = incident.tellings.get_mut(destination) else { return };
         let was_known = telling.is_known && telling.began.is_some();
+        // An end that was on its way when it came back begins nothing.
+        let begins = carried.round == round || !carried.shown.is_end;
         match outcome {
             // Nothing was said.
             SentOutcome::Stale => {}
@@ -156,7 +158,9 @@ impl Engine {
         match outcome {
             SentOutcome::Posted(reference) => {
                 telling.is_known = true;
-                telling.began.get_or_insert(now);
+                if begins {
+                    telling.began.get_or_insert(now);
+                }
                 telling.reminders += usize::from(carried.is_reminder);
                 if carried.manner == Manner::Edit {
                     telling.last_message = Some(now);

@@ -72,6 +72,8 @@ impl Driver {
         let idle = self.is_idle();
         let held: Vec<_> =
             self.engine.held().map(|(at, key, held)| (at, key.clone(), held)).collect();
+        // Known before the others find that nobody answers them.
+        let _ = self.handoff.all_told.set(idle);
         // What is asked for from now on is not taken.
         self.commands.close();
         self.silences.clear();

@@ -4,7 +4,7 @@ use super::bench::*;
 use crate::incident::engine::*;
 use crate::incident::input::*;
 use crate::incident::{Ending, TellAfter};
-use crate::observation::{Facts, Kind, MethodName, Route, RouteRef, Site};
+use crate::observation::{DropReason, Facts, Kind, MethodName, Route, RouteRef, Site};
 
 /// For which destination how many are held back.
 fn held(bench: &Bench) -> Vec<(usize, u64)> {
@@ -44,9 +44,11 @@ fn what_was_asked_for_and_has_nothing_new_is_not_idle() {
     bench.deliver();
     bench.succeed("/a", 214);
     // Its end: an edit, without a count that is not told.
-    while bench.engine.actions().next().is_none() {
+    let is_asked = (0..600).any(|_| {
         bench.pass(SECOND);
-    }
+        bench.engine.actions().next().is_some()
+    });
+    assert!(is_asked);
     assert_eq!(held(&bench), []);
     assert!(!bench.engine.is_idle());
 }
@@ -231,4 +233,52 @@ fn nothing_was_said_where_there_was_nothing_to_say() {
     // It is asked for again, as if it never had been.
     bench.pass(SECOND);
     assert_eq!(bench.briefs(), ["post First 1"]);
+}
+
+/// What is under way when it comes back belongs to the round before.
+#[test]
+fn a_round_begins_with_its_own_first_message() {
+    let key = failed("/a");
+    // An end that arrives late: the first digest is a minute after "again".
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    bench.observe(&key, 1);
+    bench.deliver();
+    bench.go_on(&key, 1, SECOND, 660);
+    bench.go_on(&key, 0, SECOND, 299);
+    bench.pass(SECOND);
+    let action = bench.actions()[0];
+    let (view, carried, _) = bench.view(action).unwrap();
+    assert_eq!(view.moment, Moment::Ended);
+    bench.observe(&key, 1);
+    bench.sent(action, carried, SentOutcome::Posted(None));
+    assert_eq!(bench.briefs(), ["post Again 1"]);
+    let told = visible(&bench.go_on(&key, 1, SECOND, 200));
+    assert_eq!(told.iter().map(|(second, _)| *second).collect::<Vec<_>>(), [60, 180]);
+
+    // One that is refused: then its series begins with what follows.
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    bench.observe(&key, 1);
+    bench.deliver();
+    bench.go_on(&key, 0, SECOND, 360);
+    bench.observe(&key, 1);
+    let action = bench.actions()[0];
+    let (view, carried, _) = bench.view(action).unwrap();
+    assert_eq!(view.moment, Moment::Again);
+    bench.sent(action, carried, SentOutcome::Dropped(DropReason::Refused));
+    let told = visible(&bench.go_on(&key, 1, SECOND, 260));
+    assert_eq!(told.iter().map(|(second, _)| *second).collect::<Vec<_>>(), [60, 120, 240]);
+
+    // An edit: nobody had heard that it was over, and it grows from its beginning.
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    bench.observe(&key, 5_000);
+    bench.deliver();
+    bench.observe(&key, 1);
+    bench.pass(2 * SECOND);
+    let action = bench.actions()[0];
+    let (_, carried, _) = bench.view(action).unwrap();
+    bench.pass(6 * MINUTE);
+    bench.observe(&key, 1);
+    bench.sent(action, carried, SentOutcome::Posted(Some(MessageRef::new("C1", "1"))));
+    let told = visible(&bench.go_on(&key, 1, 10 * SECOND, 60));
+    assert_eq!(told, [(90, "broadcast Grown 10".to_owned())]);
 }

@@ -69,7 +69,7 @@ impl Story {
         let mut text = String::new();
         let is_progress = |line: &&str| line.contains("> edit Progress");
         let lines: Vec<&str> = self.text.lines().collect();
-        for run in lines.chunk_by(|one, next| is_progress(&one) == is_progress(&next)) {
+        for run in lines.chunk_by(|one, next| is_progress(one) == is_progress(next)) {
             match run {
                 [first, second, hidden @ .., last] if hidden.len() > 1 && is_progress(first) => {
                     let between = format!("{:>11} … {} edits …", "", hidden.len());
