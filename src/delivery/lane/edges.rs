@@ -253,3 +253,27 @@ fn an_edit_that_fails_holds_up_no_replicas_posts_for_long() {
     lane.push(now, action(2, Urgency::First));
     assert!(sent(&mut lane, now + seconds(1), FIRST_IS_AN_EDIT).is_some());
 }
+
+#[test]
+fn a_probe_in_doubt_is_put_off_by_turns() {
+    let put_off = |error: &DeliveryError, random| {
+        let (mut lane, mut at) = replicas(4);
+        lane.push(at, action(1, Urgency::First));
+        // Twice nobody answered: the next call asks first.
+        for _ in 0..2 {
+            sent(&mut lane, at, POST).unwrap();
+            lane.done(at, Err(&DeliveryError::unknown_outcome()), 0.0);
+            at = lane.deadline(at, POST).unwrap();
+        }
+        assert_eq!(lane.poll(at, POST), Some(Dispatch::Probe));
+        lane.probed(at, Err(error), random);
+        lane.deadline(at, POST).unwrap() - at
+    };
+    let limited = DeliveryError::rate_limited(Some(seconds(30)));
+    assert_eq!([0.0, 1.0].map(|random| put_off(&limited, random)), [30, 33].map(seconds));
+    let alone = {
+        let mut backoff = Backoff::default();
+        [(); 3].map(|()| backoff.failed(1.0))[2]
+    };
+    assert_eq!(put_off(&DeliveryError::transient(), 1.0), alone + seconds(3));
+}
