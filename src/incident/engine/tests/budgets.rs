@@ -3,7 +3,7 @@
 use super::bench::*;
 use crate::incident::engine::*;
 use crate::incident::input::*;
-use crate::observation::{Kind, Site};
+use crate::observation::{DropReason, Kind, Site};
 
 fn panics(n: u32) -> Vec<Key> {
     (0..n).map(|line| Key::Panic { site: Site::new("a.rs", line, None) }).collect()
@@ -150,4 +150,48 @@ fn after_an_outage_one_message_and_then_the_present_state() {
     assert!(open.contains(&failed("/a")), "{open:?}");
     assert_eq!(bench.account(0).pending(), 0);
     assert_eq!(bench.account(0).accounted(), 3661);
+}
+
+#[test]
+fn a_digest_leaves_room_for_what_is_new() {
+    let policy = IncidentPolicy::default().budget(20, 3);
+    let mut bench = Bench::new(policy, WEBHOOK);
+    let keys = panics(11);
+    bench.observe_all(&keys);
+    assert_eq!(bench.deliver().len(), 11);
+    bench.pass(MINUTE);
+    bench.observe_all(&keys);
+    let told = bench.briefs();
+    assert_eq!(told.iter().filter(|said| *said == "post Progress 2").count(), 3, "{told:?}");
+    bench.observe(&failed("/a"), 1);
+    assert_eq!(bench.briefs(), ["post First 1"]);
+}
+
+#[test]
+fn what_is_refused_takes_nothing_of_the_budget() {
+    let policy = IncidentPolicy::default().budget(4, 4);
+    let mut bench = Bench::new(policy, WEBHOOK);
+    bench.observe_all(&panics(3));
+    for action in bench.actions() {
+        let (_, carried, _) = bench.view(action).unwrap();
+        bench.sent(action, carried, SentOutcome::Dropped(DropReason::Refused));
+    }
+    bench.pass(SECOND);
+    let keys: Vec<Key> = (10..13).map(|n| failed(&format!("/{n}"))).collect();
+    bench.observe_all(&keys);
+    assert_eq!(bench.briefs(), ["post First 1"; 3]);
+}
+
+#[test]
+fn a_flush_is_over_once_it_is_told() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    bench.observe(&failed("/a"), 1);
+    bench.deliver();
+    bench.observe(&failed("/a"), 1);
+    bench.handle(Input::Flush);
+    assert_eq!(bench.briefs(), ["post Progress 2"]);
+    // What comes later keeps the pace of the series again.
+    bench.pass(SECOND);
+    bench.observe(&failed("/a"), 1);
+    assert_eq!(bench.briefs(), [""; 0]);
 }

@@ -1,0 +1,154 @@
+//! What is told beside incidents: silences that are over, outages, the end.
+
+use super::bench::*;
+use crate::incident::engine::*;
+use crate::incident::input::*;
+use crate::incident::{Ending, Matcher, TellAfter};
+use crate::observation::{Kind, Site, Status};
+
+#[test]
+fn silences_that_end_together_are_told_once_each() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    for (id, route) in [(1, "/a"), (2, "/b")] {
+        let matcher = Matcher::all().route(route);
+        bench.handle(Input::Silence { id, matcher, lasting: MINUTE });
+        bench.observe(&failed(route), id);
+    }
+    bench.pass(MINUTE);
+    let told = bench.deliver();
+    let told: Vec<u64> = told.iter().map(|said| said.view.silenced()).collect();
+    assert_eq!(told, [1, 2]);
+    assert!(bench.engine.silences_over.is_empty());
+    bench.pass(MINUTE);
+    assert_eq!(bench.briefs(), [""; 0]);
+}
+
+#[test]
+fn of_silences_that_nobody_heard_of_the_last_ones_are_told() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    for id in 1..=70 {
+        bench.handle(Input::Silence { id, matcher: Matcher::all(), lasting: SECOND });
+        bench.observe(&failed("/a"), id);
+        bench.pass(SECOND);
+    }
+    let left: Vec<u64> = bench.engine.silences_over.iter().map(|over| over.quiet.id).collect();
+    assert_eq!(left, (7..=70).collect::<Vec<_>>());
+}
+
+#[test]
+fn after_an_outage_the_present_state_is_told_at_once() {
+    let rule = TellAfter { kind: Kind::Slow, route: None, count: 5, window: HOUR };
+    let policy = IncidentPolicy { tell_after: vec![rule], ..Default::default() };
+    let mut bench = Bench::new(policy, WEBHOOK);
+    let since = bench.now.mono;
+    bench.observe(&failed("/a"), 1);
+    bench.observe(&failed("/told"), 1);
+    bench.deliver();
+    bench.pass(10 * SECOND);
+    bench.observe(&failed("/a"), 5);
+    // Nobody was to hear of these.
+    bench.observe(&slow("/below"), 2);
+    bench.handle(Input::Outage { destination: 0, since });
+    let told = bench.deliver();
+    let briefs: Vec<String> = told.iter().map(Said::brief).collect();
+    assert_eq!(briefs, ["post Outage 0", "post Progress 6"]);
+    let rows = told[0].view.rows().iter().map(|row| row.key().clone());
+    assert_eq!(rows.collect::<Vec<_>>(), [failed("/a")]);
+    assert_eq!(told[0].view.fresh(), 5);
+}
+
+#[test]
+fn the_last_words_about_one_name_it() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    bench.observe(&failed("/a"), 3);
+    bench.deliver();
+    bench.handle(Input::Stop);
+    let told = bench.deliver();
+    assert_eq!((told.len(), told[0].view.key()), (1, &failed("/a")));
+    assert_eq!(
+        (told[0].view.id(), told[0].view.round_total()),
+        (bench.engine.live.get(&failed("/a")).copied(), 3)
+    );
+}
+
+#[test]
+fn the_last_words_tell_what_is_over_and_was_not_told() {
+    let policy = IncidentPolicy::default().budget(2, 1);
+    let mut bench = Bench::new(policy, WEBHOOK);
+    let site = |line| Key::Panic { site: Site::new("a.rs", line, None) };
+    bench.observe_all(&(0..3).map(site).collect::<Vec<_>>());
+    bench.deliver();
+    // Known by the message about what is held, and once more since.
+    bench.pass(SECOND);
+    bench.observe(&site(2), 1);
+    bench.deliver();
+    bench.pass(6 * MINUTE);
+    assert_eq!(bench.deliver().len(), 0);
+    assert_eq!(bench.account(0).pending(), 1);
+    bench.handle(Input::Stop);
+    bench.deliver();
+    assert_eq!((bench.account(0).pending(), bench.account(0).accounted()), (0, 4));
+}
+
+#[test]
+fn what_is_below_its_threshold_waits_for_what_still_runs() {
+    let rule = TellAfter { kind: Kind::Slow, route: None, count: 5, window: MINUTE };
+    let policy = IncidentPolicy { tell_after: vec![rule], ..Default::default() };
+    let key = slow("/a");
+    for (hangs, told) in [(true, 1), (false, 0)] {
+        let mut bench = Bench::new(policy.clone(), WEBHOOK);
+        bench.observe(&key, 4);
+        let until = bench.now.mono + MINUTE;
+        if hangs {
+            bench.hang(&[(&key, 1)]);
+            assert_eq!(bench.engine.deadline(), None);
+        } else {
+            bench.pass(SECOND);
+            assert_eq!(bench.engine.deadline(), Some(until));
+        }
+        bench.pass(2 * MINUTE);
+        bench.observe(&key, 1);
+        assert_eq!(bench.deliver().len(), told);
+    }
+}
+
+#[test]
+fn a_webhook_hears_at_once_that_nothing_hangs_any_more() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    let key = slow("/a");
+    bench.observe(&key, 1);
+    bench.hang(&[(&key, 1)]);
+    bench.deliver();
+    bench.pass(5 * SECOND);
+    bench.hang(&[]);
+    let told = bench.deliver();
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].view.hanging(), told[0].view.moment()), (None, Moment::Progress));
+}
+
+/// Of two failures on one route the one that was seen last knows what came since.
+#[test]
+fn what_proves_an_end_is_counted_once_for_each_route() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    let on = |route: &str, code| request(Kind::Failed, route, Some(Status::Http(code)));
+    for route in ["/a", "/b", "/c", "/d"] {
+        bench.observe(&on(route, 500), 1);
+        bench.observe(&on(route, 502), 1);
+    }
+    bench.deliver();
+    let well = |bench: &mut Bench, count| {
+        ["/a", "/b", "/c", "/d"].iter().for_each(|route| bench.succeed(route, count));
+    };
+    well(&mut bench, 100);
+    bench.pass(SECOND);
+    // The second of its keys on one route, and the first one on another.
+    bench.observe(&on("/a", 502), 1);
+    bench.observe(&on("/b", 500), 1);
+    well(&mut bench, 10);
+    let told = bench.go_on(&failed("/a"), 0, SECOND, 310);
+    let (_, end) = told.last().unwrap();
+    let Some(Ending::Recovered { requests, failed: 0 }) = end.view.ending() else {
+        panic!("{end:?}");
+    };
+    assert_eq!(requests, 10 + 10 + 110 + 110);
+}
