@@ -4,7 +4,9 @@ use super::bench::*;
 use crate::incident::engine::*;
 use crate::incident::input::*;
 use crate::incident::{Ending, TellAfter};
-use crate::observation::{DropReason, Facts, Kind, MethodName, Route, RouteRef, Site};
+use crate::observation::{
+    DropReason, Facts, Kind, MethodName, Route, RouteRef, Rule, Site, Status,
+};
 
 /// For which destination how many are held back.
 fn held(bench: &Bench) -> Vec<(usize, u64)> {
@@ -281,4 +283,79 @@ fn a_round_begins_with_its_own_first_message() {
     bench.sent(action, carried, SentOutcome::Posted(Some(MessageRef::new("C1", "1"))));
     let told = visible(&bench.go_on(&key, 1, 10 * SECOND, 60));
     assert_eq!(told, [(90, "broadcast Grown 10".to_owned())]);
+}
+
+/// Not what came after its last observation: that is its end's.
+#[test]
+fn a_share_is_of_all_that_came_up_to_its_last_observation() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    let key = failed("/a");
+    bench.observe(&key, 1);
+    bench.deliver();
+    bench.succeed("/a", 5);
+    bench.observe(&slow("/a"), 7);
+    bench.observe(&key, 12);
+    for _ in 0..2 {
+        assert_eq!(share_of(&mut bench, &key), Some((12, 24)));
+        bench.succeed("/a", 100);
+        bench.observe(&slow("/a"), 50);
+    }
+    // Of several routes, what went well on each counts once.
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    let on = |route: &str, code| request(Kind::Failed, route, Some(Status::Http(code)));
+    let mut keys = ["/a", "/b", "/c", "/d"].map(|route| on(route, 500)).to_vec();
+    keys.push(on("/a", 502));
+    bench.observe_all(&keys);
+    bench.deliver();
+    ["/a", "/b", "/c", "/d"].iter().for_each(|route| bench.succeed(route, 20));
+    bench.observe_all(&keys);
+    bench.observe_all(&keys);
+    bench.pass(MINUTE);
+    let told = bench.deliver();
+    assert_eq!(told.last().unwrap().view.share(), Some((10, 10 + 4 * 20)));
+}
+
+#[test]
+fn what_moves_away_below_a_threshold_is_not_waited_for() {
+    let rule = TellAfter { kind: Kind::Slow, route: None, count: 5, window: MINUTE };
+    let policy = IncidentPolicy { tell_after: vec![rule], ..Default::default() };
+    let key = slow("/a");
+    let below = |bench: &Bench| bench.account(0).suppressed(Rule::BelowThreshold);
+    let mut bench = Bench::new(policy, WEBHOOK);
+    bench.observe(&key, 3);
+    bench.pass(10 * SECOND);
+    bench.observe(&key, 1);
+    // Two of them failed in the end: the last ones.
+    let moved = Observed { moved_out: 2, ..observed(key.clone(), 0, bench.now.mono) };
+    bench.handle(Input::Observed(vec![moved]));
+    assert_eq!((bench.account(0).pending(), below(&bench)), (2, 0));
+    bench.pass(20 * SECOND);
+    bench.observe(&key, 1);
+    bench.pass(30 * SECOND);
+    assert_eq!((bench.account(0).pending(), below(&bench)), (1, 2));
+    bench.pass(30 * SECOND);
+    assert_eq!((bench.account(0).pending(), below(&bench)), (0, 3));
+    // And what is told is not told again when it moves.
+    bench.observe(&key, 5);
+    assert_eq!(bench.briefs(), ["post First 5"]);
+    let moved = Observed { moved_out: 2, ..observed(key.clone(), 0, bench.now.mono) };
+    bench.handle(Input::Observed(vec![moved]));
+    assert_eq!((bench.account(0).pending(), bench.account(0).accounted()), (0, 6));
+}
+
+#[test]
+fn what_is_abandoned_is_lost_once() {
+    for roles in [WEBHOOK, BOT] {
+        let mut bench = Bench::new(IncidentPolicy::default(), roles);
+        bench.observe(&failed("/a"), 1);
+        bench.deliver();
+        bench.observe(&failed("/a"), 4);
+        bench.observe(&failed("/b"), 2);
+        for _ in 0..2 {
+            bench.handle(Input::Abandon);
+            let account = bench.account(0);
+            assert_eq!((account.pending(), account.dropped(DropReason::Shutdown)), (0, 6));
+            assert_eq!(account.accounted(), 7);
+        }
+    }
 }
