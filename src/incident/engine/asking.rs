@@ -197,11 +197,6 @@ impl Engine {
             return;
         }
         if held.0 == 0 && !can_edit {
-            // A new need for it is told again, but not at once.
-            let rests = holding.last.is_some_and(|last| now < later(last, window));
-            if !rests {
-                holding.shown = None;
-            }
             return;
         }
         let asked = if can_edit {

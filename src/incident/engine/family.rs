@@ -60,10 +60,7 @@ impl Engine {
     /// The milder ones that joined a failure.
     pub(super) fn guests<'a>(&'a self, incident: &'a Incident) -> Vec<&'a Incident> {
         let counted = self.counted(incident);
-        let guests = counted.iter().flat_map(|one| match one.key {
-            Key::RollUp { .. } => &[],
-            _ => one.members.as_slice(),
-        });
+        let guests = counted.iter().flat_map(|one| one.members.as_slice());
         guests.filter_map(|id| self.incidents.get(id)).collect()
     }
 

@@ -357,3 +357,43 @@ fn several_routes_by_their_numbers() {
     }
     insta::assert_snapshot!(said.join("\n\n"));
 }
+
+#[test]
+fn a_reason_too_long_for_the_headline_is_said_in_full() {
+    for (length, again) in [(80, 0), (81, 1)] {
+        let reason = "r".repeat(length);
+        let text = post(&order().reason(&[&reason]).view(Moment::First, 1, 1));
+        let lines = text.lines().skip(1).filter(|line| line.contains(&reason));
+        assert_eq!(lines.count(), again, "{text}");
+    }
+}
+
+#[test]
+fn what_has_no_route_is_told_by_its_status() {
+    let mut view = order().view(Moment::First, 1, 1);
+    let method = MethodName::of(&http::Method::POST);
+    let (kind, route) = (Kind::Failed, Route::Unmatched);
+    view.key = Key::Request { kind, method, route, status: None };
+    assert!(post(&view).contains("shop-api · 500 "), "{}", post(&view));
+}
+
+#[test]
+fn one_of_what_is_counted_is_one() {
+    let mut stopped = several(Moment::Stopped, 9);
+    stopped.routes = Some((1, 1));
+    assert!(edit(&stopped).contains("1 route failing ·"), "{}", edit(&stopped));
+    let mut cut = slow().view(Moment::Stopped, 3, 3);
+    cut.key = Key::Cut;
+    cut.rows = vec![row(Key::Cut, 3)];
+    assert!(post(&cut).contains("3 requests cut by the shutdown"), "{}", post(&cut));
+    // What blocked the runtime is said with the block.
+    let blocked = Blocked { lasted: 4 * SECOND, threads: 1, waited: 2 };
+    let scene = Scene { blocked: Some(blocked), ..slow() };
+    let mut view = scene.view(Moment::Stopped, 1, 0);
+    view.key = Key::Blocked {
+        method: MethodName::of(&http::Method::GET),
+        route: Route::Known("/b".into()),
+    };
+    let said = "first: async runtime blocked 4.0 s by GET /b (1 thread), 2 requests waited";
+    assert!(edit(&view).contains(said), "{}", edit(&view));
+}

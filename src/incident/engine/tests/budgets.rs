@@ -195,3 +195,67 @@ fn a_flush_is_over_once_it_is_told() {
     bench.observe(&failed("/a"), 1);
     assert_eq!(bench.briefs(), [""; 0]);
 }
+
+#[test]
+fn what_is_held_all_the_time_is_said_again_after_a_while() {
+    let mut bench = Bench::new(IncidentPolicy::default().budget(3, 1), WEBHOOK);
+    // It hangs, and each time worse ones take what there is.
+    let hangs = slow("/hangs");
+    let (mut line, mut said) = (0, Vec::new());
+    let mut worse = |bench: &mut Bench| {
+        let keys: Vec<Key> = (line..line + 2)
+            .map(|line| Key::Panic { site: Site::new("a.rs", line, None) })
+            .collect();
+        line += 2;
+        bench.observe_all(&keys);
+    };
+    worse(&mut bench);
+    bench.deliver();
+    bench.observe(&hangs, 1);
+    bench.hang(&[(&hangs, 1)]);
+    bench.deliver().iter().for_each(|told| said.push((0, told.brief())));
+    for second in 1..1_250 {
+        bench.now = bench.now.after(SECOND);
+        if second % 600 == 0 {
+            worse(&mut bench);
+        }
+        bench.engine.tick(bench.now);
+        let told = bench.deliver();
+        said.extend(told.iter().map(|told| (second, told.brief())));
+    }
+    let holding = said.iter().filter(|(_, said)| said == "post Holding 0");
+    assert_eq!(holding.map(|(at, _)| *at).collect::<Vec<_>>(), [0, 600, 1_200], "{said:?}");
+}
+
+#[test]
+fn that_nothing_is_held_any_more_is_said_at_once() {
+    let mut bench = Bench::new(IncidentPolicy::default().budget(3, 3), BOT);
+    let held = &panics(3)[2];
+    bench.observe_all(&panics(3));
+    bench.deliver();
+    for wait in [250, 250, 90] {
+        bench.go_on(held, 0, SECOND, wait);
+        bench.observe(held, 1);
+        assert_eq!(bench.briefs().last().unwrap(), "edit Holding 0");
+    }
+    // Ten seconds later there is room, and that is no reason to wait for more.
+    let told = bench.go_on(held, 0, SECOND, 12);
+    let told: Vec<_> = told.iter().map(|(at, said)| (*at, said.brief())).collect();
+    let expected = ["post First 4", "edit Holding 0"].map(|said| (10, said.to_owned()));
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn several_routes_go_before_one() {
+    let mut bench = Bench::new(IncidentPolicy::default().budget(3, 2), WEBHOOK);
+    let early = slow("/early");
+    bench.observe(&early, 1);
+    assert_eq!(bench.briefs(), ["post First 1"]);
+    bench.pass(5 * MINUTE);
+    // Its digest is due, and so is the first word about the others.
+    let mut keys: Vec<Key> = (0..4).map(|n| slow(&format!("/r{n}"))).collect();
+    keys.push(early);
+    bench.observe_all(&keys);
+    let told = bench.deliver();
+    assert_eq!(told[0].view.key(), &Key::RollUp { kind: Kind::Slow }, "{told:?}");
+}

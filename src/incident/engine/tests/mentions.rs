@@ -118,3 +118,29 @@ fn a_roll_up_calls_for_its_routes() {
     bench.observe_all(&keys);
     assert_eq!(mentioned(&bench.deliver()), [[Mention::group("S024BE7LH")]]);
 }
+
+#[test]
+fn exactly_after_half_an_hour_somebody_may_be_called_again() {
+    for (pause, calls) in [(30 * MINUTE - SECOND, vec![]), (30 * MINUTE, vec![bob()])] {
+        let mut bench = Bench::new(rules(vec![MentionRule::new(bob())]), BOT);
+        bench.observe(&panic_at(1), 1);
+        assert_eq!(mentioned(&bench.deliver()), [[bob()]]);
+        bench.pass(pause);
+        bench.deliver();
+        bench.observe(&panic_at(2), 1);
+        assert_eq!(mentioned(&bench.deliver()), [calls]);
+    }
+}
+
+#[test]
+fn an_edit_calls_nobody_while_the_reply_that_does_is_held() {
+    let policy = rules(vec![MentionRule::new(bob()).at_count(10)]).budget(2, 2);
+    let mut bench = Bench::new(policy, BOT);
+    let key = failed("/a");
+    bench.observe(&key, 1);
+    bench.deliver();
+    let told = bench.go_on(&key, 1, 10 * SECOND, 61);
+    let calls = told.iter().filter(|(_, said)| !said.view.mentions.is_empty());
+    let calls: Vec<_> = calls.map(|(at, said)| (*at, said.is_visible())).collect();
+    assert_eq!(calls, [(600, true)]);
+}

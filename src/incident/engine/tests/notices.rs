@@ -4,7 +4,7 @@ use super::bench::*;
 use crate::incident::engine::*;
 use crate::incident::input::*;
 use crate::incident::{Ending, Matcher, TellAfter};
-use crate::observation::{Kind, Site, Status};
+use crate::observation::{Facts, Kind, MethodName, RouteRef, Site, Status};
 
 #[test]
 fn silences_that_end_together_are_told_once_each() {
@@ -55,6 +55,9 @@ fn after_an_outage_the_present_state_is_told_at_once() {
     let rows = told[0].view.rows().iter().map(|row| row.key().clone());
     assert_eq!(rows.collect::<Vec<_>>(), [failed("/a")]);
     assert_eq!(told[0].view.fresh(), 5);
+    // What was known to all keeps its pace.
+    bench.observe(&failed("/told"), 1);
+    assert_eq!(bench.briefs(), [""; 0]);
 }
 
 #[test]
@@ -151,4 +154,123 @@ fn what_proves_an_end_is_counted_once_for_each_route() {
         panic!("{end:?}");
     };
     assert_eq!(requests, 10 + 10 + 110 + 110);
+}
+
+#[test]
+fn what_all_ended_worse_is_not_said_to_have_ended() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    let key = slow("/a");
+    bench.observe(&key, 1);
+    bench.hang(&[(&key, 1)]);
+    bench.deliver();
+    let moved = Observed { moved_out: 1, ..observed(key.clone(), 0, bench.now.mono) };
+    bench.handle(Input::Observed(vec![moved]));
+    bench.hang(&[]);
+    assert_eq!(bench.go_on(&key, 0, SECOND, 280).len(), 0);
+}
+
+#[test]
+fn only_what_runs_is_recalled() {
+    let policy = IncidentPolicy::default().close_after(2 * HOUR);
+    let mut bench = Bench::new(policy, WEBHOOK);
+    bench.observe(&failed("/a"), 1);
+    bench.deliver();
+    assert_eq!(bench.go_on(&failed("/a"), 0, MINUTE, 110).len(), 0);
+}
+
+#[test]
+fn an_end_is_seen_after_more_than_ten_minutes() {
+    for (lasted, seen) in [(600, 0), (601, 1)] {
+        let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+        bench.observe(&failed("/a"), 1);
+        bench.deliver();
+        for wait in [200, 200, lasted - 400] {
+            bench.go_on(&failed("/a"), 0, SECOND, wait);
+            bench.observe(&failed("/a"), 1);
+            bench.deliver();
+        }
+        let told = bench.go_on(&failed("/a"), 0, SECOND, 301);
+        assert_eq!(visible(&told).len(), seen, "{told:?}");
+    }
+}
+
+#[test]
+fn what_is_over_is_let_go_of_once_everybody_was_told() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    bench.observe(&failed("/a"), 3);
+    let stuck = bench.actions();
+    (0..120).for_each(|_| bench.pass(MINUTE));
+    assert_eq!((bench.engine.incidents.len(), bench.engine.live.len()), (1, 0));
+    let (_, carried, _) = bench.view(stuck[0]).unwrap();
+    bench.sent(stuck[0], carried, SentOutcome::Posted(None));
+    bench.deliver();
+    bench.pass(SECOND);
+    assert_eq!(bench.engine.incidents.len(), 0);
+    assert_eq!((bench.account(0).pending(), bench.account(0).accounted()), (0, 3));
+}
+
+#[test]
+fn the_last_words_tell_what_was_known_and_is_over() {
+    let mut bench = Bench::new(IncidentPolicy::default().budget(2, 2), WEBHOOK);
+    let site = |line| Key::Panic { site: Site::new("a.rs", line, None) };
+    bench.observe(&site(0), 1);
+    bench.observe(&site(1), 1);
+    bench.deliver();
+    bench.pass(SECOND);
+    bench.observe(&site(0), 4);
+    for _ in 0..6 {
+        bench.pass(MINUTE);
+        bench.deliver();
+    }
+    assert_eq!(bench.account(0).pending(), 4);
+    bench.handle(Input::Stop);
+    bench.deliver();
+    assert_eq!((bench.account(0).pending(), bench.account(0).accounted()), (0, 6));
+}
+
+#[test]
+fn part_of_another_one_settles_nothing() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    let keys: Vec<Key> = (0..4).map(|n| failed(&format!("/r{n}"))).collect();
+    bench.observe(&keys[0], 1);
+    bench.deliver();
+    bench.observe(&keys[0], 5);
+    bench.observe_all(&keys[1..]);
+    // Only that is delivered, and not the message that tells them all.
+    for action in bench.actions() {
+        let Some((view, carried, _)) = bench.view(action) else { continue };
+        if view.moment() == Moment::Joined {
+            bench.sent(action, carried, SentOutcome::Posted(None));
+        }
+    }
+    assert_eq!(bench.account(0).pending(), 8);
+}
+
+#[test]
+fn a_route_of_which_all_ended_worse_has_no_row() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    let keys: Vec<Key> = (0..5).map(|n| slow(&format!("/r{n}"))).collect();
+    let mut batch: Vec<Observed> =
+        keys.iter().map(|key| observed(key.clone(), 1, bench.now.mono)).collect();
+    batch.push(Observed { moved_out: 1, ..observed(keys[0].clone(), 0, bench.now.mono) });
+    bench.handle(Input::Observed(batch));
+    let told = bench.deliver();
+    assert_eq!((told.len(), told[0].view.rows().len()), (1, 4));
+}
+
+#[test]
+fn more_about_a_panic_may_name_the_route_that_proves_its_end() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    let key = Key::Panic { site: Site::new("a.rs", 1, None) };
+    bench.observe(&key, 1);
+    bench.deliver();
+    bench.engine.take_endpoints();
+    let (method, at) = (MethodName::of(&http::Method::GET), bench.now.mono);
+    let mut more = observed(key, 0, at);
+    more.counts.span = Some((at, at));
+    let endpoint = Some((method, RouteRef::Known("/a")));
+    more.samples = samples_of(&Facts { endpoint, ..Facts::at(at) });
+    bench.handle(Input::Observed(vec![more]));
+    let endpoints = bench.engine.take_endpoints();
+    assert_eq!(endpoints.map(|all| all.len()), Some(1));
 }
