@@ -68,7 +68,11 @@ impl Engine {
             // what it was part of.
             let runs = self.hanging_of(incident).count > 0;
             let is_roll_up = matches!(incident.key, Key::RollUp { .. });
-            let is_news = held > 0 || (!incident.is_over() && (runs || is_roll_up));
+            // What the budget held was told by its number only.
+            let place = self.destinations.get(destination);
+            let was_held =
+                place.is_some_and(|place| place.holding.incidents.contains(&incident.id));
+            let is_news = held > 0 || (!incident.is_over() && (runs || is_roll_up || was_held));
             return is_news.then_some(Due { at, what: What::First });
         }
         if telling.is_lost {

@@ -152,7 +152,9 @@ pub(super) fn holding(view: &IncidentView) -> SlackMessage {
         requests(view.counts().total())
     ));
     let message = rows(view, SlackMessage::new(headline).color(Color::ORANGE), usize::MAX);
-    message.paragraph(Line::new().text("They are told as soon as it has been quieter here."))
+    message.paragraph(
+        Line::new().text("What goes on is told by itself as soon as it has been quieter here."),
+    )
 }
 
 /// Nothing could be delivered for a while.
