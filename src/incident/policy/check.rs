@@ -235,6 +235,10 @@ mod tests {
             (policy().budget(20, 20), policy().budget(20, 21)),
             (policy().budget_hourly(20), policy().budget_hourly(19)),
             (policy().roll_up_at(2), policy().roll_up_at(1)),
+            (
+                policy().quiet_for(366 * 24 * 60 * minute),
+                policy().quiet_for(366 * 24 * 60 * minute + second),
+            ),
         ];
         for (number, (fits, does_not)) in cases.into_iter().enumerate() {
             assert_eq!(fits.faults(), [], "{number}");

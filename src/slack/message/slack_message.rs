@@ -299,6 +299,11 @@ mod tests {
     }
 
     #[test]
+    fn a_colour_is_written_as_the_web_does() {
+        assert_eq!(Color::rgb(1, 2, 254).to_hex(), "#0102fe");
+    }
+
+    #[test]
     fn at_most_eight_are_mentioned_once_each() {
         let some: Vec<Mention> = (0..9).map(|n| Mention::user(format!("U{n}"))).collect();
         let twice = [&some[..2], &some].concat();

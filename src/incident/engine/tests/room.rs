@@ -60,6 +60,13 @@ fn where_it_is_crowded_the_quiet_ones_end_early() {
     assert!(is_open[ended..].iter().all(|open| *open));
 }
 
+/// As many as the tally has keys, a few less; with one of each kind and what is
+/// remembered, that is all.
+#[test]
+fn there_is_room_for_what_the_tally_tells_apart() {
+    assert_eq!((CROWDED, MAX_INCIDENTS), (256 - 16, 256 + Kind::COUNT + 64));
+}
+
 #[test]
 fn nobody_is_quiet_before_a_minute() {
     let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
