@@ -4,7 +4,7 @@ use super::bench::*;
 use crate::incident::engine::*;
 use crate::incident::input::*;
 use crate::incident::{Ending, Matcher, TellAfter};
-use crate::observation::{Facts, Kind, MethodName, RouteRef, Site, Status};
+use crate::observation::{DropReason, Facts, Kind, MethodName, RouteRef, Site, Status};
 
 #[test]
 fn silences_that_end_together_are_told_once_each() {
@@ -273,4 +273,35 @@ fn more_about_a_panic_may_name_the_route_that_proves_its_end() {
     bench.handle(Input::Observed(vec![more]));
     let endpoints = bench.engine.take_endpoints();
     assert_eq!(endpoints.map(|all| all.len()), Some(1));
+}
+
+#[test]
+fn a_silences_end_waits_for_who_has_no_room_for_it() {
+    let mut bench = Bench::new(IncidentPolicy::default().budget(3, 2), &[POSTS, POSTS]);
+    let mut heard = Vec::new();
+    let mut deliver = |bench: &mut Bench, second: u32| {
+        for action in bench.actions() {
+            let Some((view, carried, _)) = bench.view(action) else { continue };
+            // One refuses what it gets, which takes nothing of its budget.
+            let is_refused = action.destination == 0 && view.moment() == Moment::First;
+            if view.moment() == Moment::SilenceOver {
+                heard.push((action.destination, second));
+            }
+            let outcome = match is_refused {
+                true => SentOutcome::Dropped(DropReason::Refused),
+                false => SentOutcome::Posted(None),
+            };
+            bench.sent(action, carried, outcome);
+        }
+    };
+    let site = |line| Key::Panic { site: Site::new("a.rs", line, None) };
+    bench.observe_all(&(0..2).map(site).collect::<Vec<_>>());
+    deliver(&mut bench, 0);
+    bench.silence(Matcher::all(), MINUTE);
+    bench.observe(&failed("/a"), 3);
+    for second in 1..700 {
+        bench.pass(SECOND);
+        deliver(&mut bench, second);
+    }
+    assert_eq!(heard, [(0, 60), (1, 600)]);
 }
