@@ -159,17 +159,24 @@ impl Bench {
     /// Delivers everything that is asked for, and what that leads to.
     pub(super) fn deliver(&mut self) -> Vec<Said> {
         let mut told = Vec::new();
+        self.deliver_each(|_, _, said| told.push(said));
+        told
+    }
+
+    /// As [`deliver`](Bench::deliver), and lends out each before it is sent.
+    pub(super) fn deliver_each(&mut self, mut hear: impl FnMut(&Engine, Action, Said)) {
         loop {
-            let actions = self.actions();
+            let mut actions = self.actions();
             if actions.is_empty() {
-                return told;
+                return;
             }
+            actions.sort_by_key(|action| action.urgency);
             for action in actions {
                 let Some((view, carried, placement)) = self.view(action) else { continue };
                 let destination = action.destination;
                 self.posted += 1;
                 let reference = MessageRef::new("C1", self.posted.to_string());
-                told.push(Said { destination, placement, view });
+                hear(&self.engine, action, Said { destination, placement, view });
                 self.sent(action, carried, SentOutcome::Posted(Some(reference)));
             }
             self.engine.tick(self.now);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::bench::*;
 use crate::incident::engine::*;
 use crate::incident::input::*;
-use crate::incident::{Ending, IncidentView, MessageRef, ViewRow};
+use crate::incident::{Ending, IncidentView, ViewRow};
 
 /// More wakes than this between two events are one for nothing after the other.
 const MANY: u32 = 500;
@@ -16,7 +16,6 @@ const MANY: u32 = 500;
 pub(super) struct Story {
     pub(super) bench: Bench,
     begun: Instant,
-    posted: u64,
     /// Nothing gets through.
     pub(super) is_stuck: bool,
     text: String,
@@ -26,7 +25,7 @@ impl Story {
     pub(super) fn new(policy: IncidentPolicy, roles: &[Role]) -> Self {
         let bench = Bench::new(policy, roles);
         let begun = bench.now.mono;
-        Story { bench, begun, posted: 0, is_stuck: false, text: String::new() }
+        Story { bench, begun, is_stuck: false, text: String::new() }
     }
 
     /// Goes on to this second.
@@ -97,24 +96,15 @@ impl Story {
         if self.is_stuck {
             return;
         }
-        loop {
-            let mut actions = self.bench.actions();
-            if actions.is_empty() {
-                return;
-            }
-            actions.sort_by_key(|action| action.urgency);
-            for action in actions {
-                let Some((view, carried, placement)) = self.bench.view(action) else { continue };
-                let manner = self.bench.engine.manner(action.destination, action.subject);
-                self.posted += 1;
-                let reference = MessageRef::new("C1", self.posted.to_string());
-                let said = Said { destination: action.destination, placement, view };
-                assert_eq!(said.is_visible(), manner != Manner::Edit, "{}", said.brief());
-                let what = format!("{} ({:?})", describe(&said), action.urgency);
-                self.line(&format!("{}>", action.destination), &what);
-                self.bench.sent(action, carried, SentOutcome::Posted(Some(reference)));
-            }
-            self.bench.engine.tick(self.bench.now);
+        let mut told = Vec::new();
+        self.bench.deliver_each(|engine, action, said| {
+            let manner = engine.manner(action.destination, action.subject);
+            assert_eq!(said.is_visible(), manner != Manner::Edit, "{}", said.brief());
+            told.push((action, said));
+        });
+        for (action, said) in told {
+            let what = format!("{} ({:?})", describe(&said), action.urgency);
+            self.line(&format!("{}>", action.destination), &what);
         }
     }
 }
