@@ -224,12 +224,11 @@ impl Lane {
             _ => (None, Manner::Post),
         };
         let is_edit = manner == Manner::Edit;
-        let method = if is_edit { &mut self.edits } else { &mut self.posts };
         let is_refused =
             matches!(result, Err(error) if matches!(error.class(), Class::RateLimited(_)));
         // What was refused took nobody's turn; its pause is long enough.
         if !(is_refused && self.replicas > 1) {
-            method.pace.ended(now);
+            self.method_mut(manner).pace.ended(now);
         }
         let Err(error) = result else {
             self.recovered();
@@ -238,12 +237,8 @@ impl Lane {
         };
         match error.class() {
             Class::RateLimited(wait) => {
-                let until = Some(self.pause(now, wait, random));
-                if is_edit {
-                    self.edits.paused_until = until;
-                } else {
-                    self.posts.paused_until = until;
-                }
+                let until = self.pause(now, wait, random);
+                self.method_mut(manner).paused_until = Some(until);
                 self.failing_since.get_or_insert(now);
             }
             Class::Transient | Class::UnknownOutcome => {
@@ -315,6 +310,10 @@ impl Lane {
     /// How a kind of call fares: edits, or posts and replies.
     fn method(&self, manner: Manner) -> &Method {
         if manner == Manner::Edit { &self.edits } else { &self.posts }
+    }
+
+    fn method_mut(&mut self, manner: Manner) -> &mut Method {
+        if manner == Manner::Edit { &mut self.edits } else { &mut self.posts }
     }
 
     fn forget(&mut self, subject: Option<Subject>) {
