@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::incident::engine::*;
 use crate::incident::input::*;
-use crate::incident::{IncidentView, Matcher, MessageRef};
+use crate::incident::{IncidentView, Matcher, MessageRef, TellAfter};
 use crate::observation::{
     Account, Counts, Endpoint, Facts, Kind, MethodName, Reason, Route, Samples, Status, Window,
 };
@@ -30,6 +30,12 @@ pub(super) fn slow(route: &str) -> Key {
 pub(super) fn request(kind: Kind, route: &str, status: Option<Status>) -> Key {
     let method = MethodName::of(&http::Method::GET);
     Key::Request { kind, method, route: Route::Known(route.into()), status }
+}
+
+/// Tells a kind once there were so many within `window`.
+pub(super) fn told_after(kind: Kind, count: u64, window: Duration) -> IncidentPolicy {
+    let rule = TellAfter { kind, route: None, count, window };
+    IncidentPolicy { tell_after: vec![rule], ..IncidentPolicy::default() }
 }
 
 pub(super) fn observed(key: Key, total: u64, at: Instant) -> Observed {

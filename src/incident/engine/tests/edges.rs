@@ -149,8 +149,7 @@ fn share_of(bench: &mut Bench, key: &Key) -> Option<(u64, u64)> {
 #[test]
 fn a_share_counts_from_when_others_are_counted() {
     // Not what came before the threshold was reached.
-    let rule = TellAfter { kind: Kind::Failed, route: None, count: 30, window: HOUR };
-    let policy = IncidentPolicy { tell_after: vec![rule], ..Default::default() };
+    let policy = told_after(Kind::Failed, 30, HOUR);
     let mut bench = Bench::new(policy, BOT);
     let key = failed("/a");
     bench.observe(&key, 25);
@@ -317,8 +316,7 @@ fn a_share_is_of_all_that_came_up_to_its_last_observation() {
 
 #[test]
 fn what_moves_away_below_a_threshold_is_not_waited_for() {
-    let rule = TellAfter { kind: Kind::Slow, route: None, count: 5, window: MINUTE };
-    let policy = IncidentPolicy { tell_after: vec![rule], ..Default::default() };
+    let policy = told_after(Kind::Slow, 5, MINUTE);
     let key = slow("/a");
     let below = |bench: &Bench| bench.account(0).suppressed(Rule::BelowThreshold);
     let mut bench = Bench::new(policy, WEBHOOK);

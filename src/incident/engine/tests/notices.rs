@@ -3,7 +3,7 @@
 use super::bench::*;
 use crate::incident::engine::*;
 use crate::incident::input::*;
-use crate::incident::{Ending, Matcher, TellAfter};
+use crate::incident::{Ending, Matcher};
 use crate::observation::{DropReason, Facts, Kind, MethodName, RouteRef, Site, Status};
 
 #[test]
@@ -37,8 +37,7 @@ fn of_silences_that_nobody_heard_of_the_last_ones_are_told() {
 
 #[test]
 fn after_an_outage_the_present_state_is_told_at_once() {
-    let rule = TellAfter { kind: Kind::Slow, route: None, count: 5, window: HOUR };
-    let policy = IncidentPolicy { tell_after: vec![rule], ..Default::default() };
+    let policy = told_after(Kind::Slow, 5, HOUR);
     let mut bench = Bench::new(policy, WEBHOOK);
     let since = bench.now.mono;
     bench.observe(&failed("/a"), 1);
@@ -95,8 +94,7 @@ fn the_last_words_tell_what_is_over_and_was_not_told() {
 
 #[test]
 fn what_is_below_its_threshold_waits_for_what_still_runs() {
-    let rule = TellAfter { kind: Kind::Slow, route: None, count: 5, window: MINUTE };
-    let policy = IncidentPolicy { tell_after: vec![rule], ..Default::default() };
+    let policy = told_after(Kind::Slow, 5, MINUTE);
     let key = slow("/a");
     for (hangs, told) in [(true, 1), (false, 0)] {
         let mut bench = Bench::new(policy.clone(), WEBHOOK);

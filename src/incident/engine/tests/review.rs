@@ -4,12 +4,11 @@
 use super::bench::*;
 use crate::incident::engine::*;
 use crate::incident::input::*;
-use crate::incident::{Ending, Matcher, Mention, MentionRule, TellAfter};
+use crate::incident::{Ending, Matcher, Mention, MentionRule};
 use crate::observation::{DropReason, Kind, Site};
 
 fn at_three(kind: Kind) -> IncidentPolicy {
-    let rule = TellAfter { kind, route: None, count: 3, window: MINUTE };
-    IncidentPolicy { tell_after: vec![rule], ..IncidentPolicy::default() }
+    told_after(kind, 3, MINUTE)
 }
 fn routes(n: usize) -> Vec<Key> {
     (0..n).map(|n| failed(&format!("/r{n}"))).collect()

@@ -1,7 +1,6 @@
 //! What is said when nobody watches any more.
 
 use super::bench::*;
-use crate::incident::TellAfter;
 use crate::incident::engine::*;
 use crate::incident::input::*;
 use crate::observation::{Kind, Rule};
@@ -94,8 +93,7 @@ fn requests_cut_by_the_shutdown_are_one_line() {
 
 #[test]
 fn a_threshold_that_is_not_reached_is_suppressed_once_at_the_end() {
-    let rule = TellAfter { kind: Kind::Failed, route: None, count: 3, window: MINUTE };
-    let policy = IncidentPolicy { tell_after: vec![rule], ..IncidentPolicy::default() };
+    let policy = told_after(Kind::Failed, 3, MINUTE);
     let mut bench = Bench::new(policy, WEBHOOK);
     bench.observe(&failed("/a"), 1);
     bench.handle(Input::Stop);

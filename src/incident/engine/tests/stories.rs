@@ -5,7 +5,7 @@ use super::bench::*;
 use super::story::*;
 use crate::incident::engine::*;
 use crate::incident::input::*;
-use crate::incident::{Broadcast, Matcher, Mention, MentionRule, TellAfter};
+use crate::incident::{Broadcast, Matcher, Mention, MentionRule};
 use crate::observation::{Kind, Site};
 
 /// The same for a webhook and for a bot.
@@ -270,8 +270,7 @@ fn somebody_is_mentioned() {
 
 #[test]
 fn below_a_threshold() {
-    let rule = TellAfter { kind: Kind::Slow, route: None, count: 5, window: MINUTE };
-    let policy = IncidentPolicy { tell_after: vec![rule], ..IncidentPolicy::default() };
+    let policy = told_after(Kind::Slow, 5, MINUTE);
     let key = slow("/a");
     insta::assert_snapshot!(both(&policy, |story| {
         story.observe(&key, 4);
