@@ -13,7 +13,7 @@ use super::{AlertConfigBuilder, ConfigFault};
 
 /// Names and values shown in every message are at most so long.
 const MAX_NAME: usize = 64;
-const MAX_HEADERS: usize = 8;
+const MAX_HEADERS: usize = 6;
 
 const SHORTER_THAN_SLOW: &str = "must not be shorter than slow_after";
 
@@ -97,12 +97,10 @@ impl AlertConfigBuilder {
     }
 
     pub(super) fn take_headers(&mut self, faults: &mut Vec<ConfigFault>) {
-        // What identifies a request first: a sample has only so much room.
-        let mut names = vec![REQUEST_ID.clone()];
+        let mut names = Vec::new();
         if self.needs_trace {
             names.push(TRACE_PARENT.clone());
         }
-        names.push(header::USER_AGENT);
         for name in self.extra_headers.drain(..) {
             match HeaderName::try_from(name.to_ascii_lowercase()) {
                 Err(_) => faults.push(ConfigFault::new("header", "is not a header's name")),
@@ -110,6 +108,8 @@ impl AlertConfigBuilder {
                     "header",
                     format!("{name} carries credentials and is never told"),
                 )),
+                // Those two are told anyway.
+                Ok(name) if name == REQUEST_ID || name == header::USER_AGENT => {}
                 Ok(name) if names.contains(&name) => {}
                 Ok(name) => names.push(name),
             }

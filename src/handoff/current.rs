@@ -25,7 +25,12 @@ pub(crate) enum Current {
 pub(crate) fn with_current<R>(with: impl FnOnce(&Current) -> R) -> Option<R> {
     CURRENT
         .try_with(|cell| {
-            let restore = Restore { cell, current: cell.take() };
+            let current = cell.take();
+            if let Current::Nothing = current {
+                // There is nothing to put back.
+                return with(&Current::Nothing);
+            }
+            let restore = Restore { cell, current };
             with(&restore.current)
         })
         .ok()

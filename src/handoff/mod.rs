@@ -36,7 +36,7 @@ pub(crate) use ledger::Ledger;
 pub(crate) use notes::Notes;
 pub(crate) use outside::Outside;
 pub(crate) use panic_record::PanicRecord;
-pub(crate) use poll_meter::PollMeter;
+pub(crate) use poll_meter::{Began, PollMeter};
 pub(crate) use registry::Registry;
 pub(crate) use slot::Slot;
 pub(crate) use successes::Successes;

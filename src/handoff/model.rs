@@ -23,9 +23,13 @@ fn request(registry: &Registry, now: Instant, number: u64, at_end: impl FnOnce(b
     let slot = registry.enter(1, None, now, |info| {
         info.fill(&RequestHead::of(&request), &Arc::default(), Some("/known".into()), now);
     });
-    slot.polls().begin(Age::ZERO);
+    slot.polls().begin_call();
     thread::yield_now();
-    slot.polls().end(Duration::from_secs(1).into());
+    let age = || Age::from(Duration::from_secs(1));
+    slot.polls().add(slot.polls().end_call(), age);
+    slot.polls().begin(age);
+    thread::yield_now();
+    slot.polls().add(slot.polls().end(), age);
     at_end(slot.hang().end());
     slot.hang().settle();
     registry.leave(slot);

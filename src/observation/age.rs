@@ -18,11 +18,6 @@ impl Age {
     }
 
     #[inline]
-    pub(crate) fn from_nanos(nanos: u64) -> Self {
-        Age(nanos)
-    }
-
-    #[inline]
     pub(crate) fn nanos(self) -> u64 {
         self.0
     }

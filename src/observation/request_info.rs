@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Version};
 
@@ -25,6 +25,9 @@ pub struct RequestInfo {
     version: Version,
     template: Template,
     is_grpc: bool,
+    request_id: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    /// The headers that are wanted besides those two.
     names: Arc<[HeaderName]>,
     values: Vec<Option<HeaderValue>>,
     started: Instant,
@@ -47,13 +50,17 @@ impl RequestInfo {
             version: Version::HTTP_11,
             template: Template::None,
             is_grpc: false,
+            request_id: None,
+            user_agent: None,
             names: Arc::default(),
             values: Vec::new(),
             started: now,
         }
     }
 
-    /// Takes what is wanted of a request; `named` is what `route_fn` said.
+    /// Takes what is wanted of a request: `names` are those headers that are
+    /// wanted besides its id and its user agent, `named` is what `route_fn` said.
+    #[inline]
     pub(crate) fn fill(
         &mut self,
         head: &RequestHead<'_>,
@@ -66,34 +73,46 @@ impl RequestInfo {
         self.version = head.version();
         self.started = now;
         self.is_grpc = is_grpc_call(head);
-        self.template = match named {
-            Some(named) => Template::Named(named),
-            None => Template::None,
-        };
+        self.template = named.map_or(Template::None, Template::Named);
         #[cfg(feature = "axum")]
         if let Some(matched) = head.extensions().get::<axum::extract::MatchedPath>() {
             self.template = Template::Matched(matched.clone());
         }
-        if !Arc::ptr_eq(&self.names, names) {
-            self.names = Arc::clone(names);
-            self.values.resize(names.len(), None);
-        }
         self.take_headers(head.headers());
+        if !names.is_empty() {
+            self.take_more_headers(head.headers(), names);
+        }
     }
 
     fn take_headers(&mut self, headers: &HeaderMap) {
         if headers.keys_len() > FEW {
-            for (name, cell) in self.names.iter().zip(&mut self.values) {
-                *cell = headers.get(name).cloned();
-            }
+            self.request_id = headers.get(&REQUEST_ID).cloned();
+            self.user_agent = headers.get(&USER_AGENT).cloned();
             return;
         }
         // Few headers are looked through faster than looked up.
         for (name, value) in headers {
-            let wanted = self.names.iter().position(|wanted| wanted == name);
-            if let Some(cell) = wanted.and_then(|wanted| self.values.get_mut(wanted)) {
-                cell.get_or_insert_with(|| value.clone());
+            let cell = if *name == header::USER_AGENT {
+                &mut self.user_agent
+            } else if *name == REQUEST_ID {
+                &mut self.request_id
+            } else {
+                continue;
+            };
+            if cell.is_none() {
+                *cell = Some(value.clone());
             }
+        }
+    }
+
+    #[cold]
+    fn take_more_headers(&mut self, headers: &HeaderMap, names: &Arc<[HeaderName]>) {
+        if !Arc::ptr_eq(&self.names, names) {
+            self.names = Arc::clone(names);
+            self.values.resize(names.len(), None);
+        }
+        for (name, cell) in self.names.iter().zip(&mut self.values) {
+            *cell = headers.get(name).cloned();
         }
     }
 
@@ -103,6 +122,8 @@ impl RequestInfo {
         self.method = Method::GET;
         self.target = None;
         self.template = Template::None;
+        self.request_id = None;
+        self.user_agent = None;
         self.values.iter_mut().for_each(|value| *value = None);
     }
 
@@ -161,8 +182,8 @@ impl RequestInfo {
     }
 
     pub(crate) fn header_value(&self, name: &HeaderName) -> Option<&HeaderValue> {
-        let at = self.names.iter().position(|listed| listed == name)?;
-        self.values.get(at)?.as_ref().filter(|value| !value.is_sensitive())
+        let mut headers = self.headers();
+        headers.find(|(listed, _)| *listed == name).map(|(_, value)| value)
     }
 
     /// The `x-request-id` header, if there is one.
@@ -178,12 +199,20 @@ impl RequestInfo {
         self.started
     }
 
-    #[inline]
+    /// What was captured, what identifies a request first: a sample has only
+    /// so much room.
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.names
-            .iter()
-            .zip(&self.values)
-            .filter_map(|(name, value)| Some((name, value.as_ref()?)))
+        let more = || {
+            let cells = self.names.iter().zip(&self.values);
+            cells.filter_map(|(name, value)| Some((name, value.as_ref()?)))
+        };
+        let identifies = |name: &HeaderName| *name == TRACE_PARENT;
+        let request_id = self.request_id.iter().map(|value| (&REQUEST_ID, value));
+        let user_agent = self.user_agent.iter().map(|value| (&USER_AGENT, value));
+        request_id
+            .chain(more().filter(move |(name, _)| identifies(name)))
+            .chain(user_agent)
+            .chain(more().filter(move |(name, _)| !identifies(name)))
             .filter(|(_, value)| !value.is_sensitive())
     }
 
@@ -232,6 +261,9 @@ impl fmt::Debug for RequestInfo {
 /// The request id's header.
 pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The header that names the client.
+pub(crate) static USER_AGENT: HeaderName = header::USER_AGENT;
+
 /// The header of W3C's Trace Context.
 pub(crate) static TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -245,7 +277,7 @@ pub(crate) fn trace_id(header: &str) -> Option<&str> {
 /// Whether a request is gRPC. All of those are POSTs: others are spared the
 /// look at their content type.
 pub(crate) fn is_grpc_call(head: &RequestHead<'_>) -> bool {
-    *head.method() == Method::POST
+    matches!(*head.method(), Method::POST)
         && head.headers().get(http::header::CONTENT_TYPE).is_some_and(is_grpc_type)
 }
 

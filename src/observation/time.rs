@@ -36,6 +36,7 @@ impl Time {
 }
 
 /// `at + by`, or a day later where that can't be expressed.
+#[inline]
 pub(crate) fn later(at: Instant, by: Duration) -> Instant {
     const DAY: Duration = Duration::from_secs(86_400);
     at.checked_add(by).or_else(|| at.checked_add(DAY)).unwrap_or(at)

@@ -1,7 +1,7 @@
 //! What a response's head and trailers say of it.
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
-use http::{Method, Response, StatusCode};
+use http::{Method, Response};
 
 use crate::observation::is_grpc_type;
 
@@ -22,15 +22,19 @@ pub(crate) enum Nature {
 }
 
 /// The nature of a response to a request with this method.
+#[inline]
 pub(crate) fn nature<B>(method: &Method, response: &Response<B>) -> Nature {
     let status = response.status();
-    let upgraded = *method == Method::CONNECT && status.is_success();
-    if *method == Method::HEAD
-        || upgraded
-        || status.is_informational()
-        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-    {
+    let is_complete = match *method {
+        Method::HEAD => true,
+        Method::CONNECT if status.is_success() => true,
+        _ => matches!(status.as_u16(), ..200 | 204 | 304),
+    };
+    if is_complete {
         return Nature::Complete;
+    }
+    if response.headers().is_empty() {
+        return Nature::Body;
     }
     match response.headers().get(CONTENT_TYPE) {
         Some(value) if is_grpc_type(value) => Nature::Grpc,

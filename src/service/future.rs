@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::future::Future;
-use std::mem::swap;
+use std::mem::{forget, replace, swap};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -115,7 +115,8 @@ where
         let mut dropped = Ok(());
         let ran = watched.run(Timing::Exact, || {
             if let StateProj::Running { future } = state.as_mut().project() {
-                answer = future.poll(cx);
+                // Nothing was there that had to be dropped.
+                forget(replace(&mut answer, future.poll(cx)));
             }
             if answer.is_ready() {
                 // Now, so that what its destructors do is still part of it.
@@ -123,6 +124,7 @@ where
             }
         });
         if ran.is_ok() && answer.is_pending() {
+            watched.settle();
             return Poll::Pending;
         }
         watched.no_longer_runs();
@@ -150,10 +152,15 @@ where
             }
             _ => Rest::nothing(),
         };
-        let watched = this.watched;
-        answer.map_ok(|response| {
-            response.map(|body| ResponseBody::watched(body, watched.take(), rest))
-        })
+        match answer {
+            Poll::Ready(Ok(response)) => {
+                let (head, body) = response.into_parts();
+                let body = ResponseBody::watched(body, this.watched.take(), rest);
+                Poll::Ready(Ok(Response::from_parts(head, body)))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 

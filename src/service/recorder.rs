@@ -3,12 +3,12 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::handoff::{Handoff, Notes, Slot, Told};
 use crate::observation::{
-    Age, Detail, Endpoint, Facts, KeyRef, Kind, MethodName, Outcome, Reason, RouteRef, Rule, Site,
-    Status, Trace,
+    Detail, Endpoint, Facts, KeyRef, Kind, MethodName, Outcome, Reason, RouteRef, Rule, Site,
+    Status, Trace, later,
 };
 
 use super::Probes;
@@ -23,8 +23,8 @@ use super::rules::Rules;
 pub(crate) struct Recorder {
     pub(super) rules: Arc<Rules>,
     pub(super) handoff: Arc<Handoff>,
-    slow_floor: Age,
-    cancelled_floor: Age,
+    slow_floor: Duration,
+    cancelled_floor: Duration,
     since: Instant,
     /// What ends when the last clone of the layer does.
     _keep: Arc<dyn Any + Send + Sync>,
@@ -62,8 +62,7 @@ impl Recorder {
         keep: Arc<dyn Any + Send + Sync>,
     ) -> Arc<Self> {
         let since = handoff.clock.now();
-        let (slow_floor, cancelled_floor) =
-            (rules.slow_floor().into(), rules.cancelled_floor().into());
+        let (slow_floor, cancelled_floor) = (rules.slow_floor(), rules.cancelled_floor());
         Arc::new(Recorder { slow_floor, cancelled_floor, rules, handoff, since, _keep: keep })
     }
 
@@ -77,17 +76,18 @@ impl Recorder {
         self.handoff.clock.now()
     }
 
-    /// Whether a response that took this long is slow on the request's route.
+    /// Whether a response at `now` is slow on the request's route.
     #[inline]
-    pub(super) fn is_slow(&self, slot: &Slot, took: Age) -> bool {
-        took >= self.slow_floor
-            && self.with_route(slot, |route| took >= self.rules.slow_after(route).into())
+    pub(super) fn is_slow(&self, slot: &Slot, now: Instant) -> bool {
+        has_taken(slot, now, self.slow_floor)
+            && self.with_route(slot, |route| has_taken(slot, now, self.rules.slow_after(route)))
     }
 
-    pub(super) fn is_cancellation(&self, slot: &Slot, took: Age) -> bool {
+    pub(super) fn is_cancellation(&self, slot: &Slot, now: Instant) -> bool {
         // A route is looked up, and may be admitted, only for what matters.
-        took >= self.cancelled_floor
-            && self.with_route(slot, |route| took >= self.rules.cancelled_after(route).into())
+        has_taken(slot, now, self.cancelled_floor)
+            && self
+                .with_route(slot, |route| has_taken(slot, now, self.rules.cancelled_after(route)))
     }
 
     pub(super) fn with_route<R>(&self, slot: &Slot, with: impl FnOnce(RouteRef<'_>) -> R) -> R {
@@ -353,6 +353,12 @@ impl Capture<'_> {
             None => room.detail(Vec::new(), 0, found.trace.clone()),
         }
     }
+}
+
+/// Whether the request took so long by `now`. Cheaper than to ask how long.
+#[inline]
+fn has_taken(slot: &Slot, now: Instant, long: Duration) -> bool {
+    now >= later(slot.info().started(), long)
 }
 
 /// A key's method: without a route there is one key per kind.

@@ -41,7 +41,7 @@ pub(crate) struct Rules {
     pub(crate) startup_grace: Duration,
     pub(crate) path: PathCapture,
     pub(crate) query: QueryCapture,
-    /// What is captured.
+    /// What is captured besides the request's id and its user agent.
     pub(crate) headers: Arc<[HeaderName]>,
     pub(crate) failure_statuses: StatusSet,
     pub(crate) failure_when: Option<Callback<FailureFn>>,
@@ -69,7 +69,7 @@ impl Default for Rules {
             startup_grace: Duration::ZERO,
             path: PathCapture::default(),
             query: QueryCapture::default(),
-            headers: Arc::new([crate::observation::REQUEST_ID.clone(), http::header::USER_AGENT]),
+            headers: Arc::default(),
             failure_statuses: StatusSet::server_errors(),
             failure_when: None,
             route_fn: None,

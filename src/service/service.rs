@@ -85,7 +85,7 @@ where
         let Some(mut watched) = watched else {
             return ResponseFuture::unwatched(self.inner.call(request));
         };
-        let called = watched.run(Timing::FromTheStart, || self.inner.call(request));
+        let called = watched.run(Timing::Call, || self.inner.call(request));
         match called {
             Ok(future) => ResponseFuture::watched(future, watched),
             Err(payload) => {

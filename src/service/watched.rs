@@ -2,9 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
-use crate::handoff::{Current, Entered, Notes, PanicRecord, Slot, Told, with_current};
-use crate::observation::{Age, Kind, Outcome, Reason, RequestHead, later};
+use crate::handoff::{Began, Current, Entered, Notes, PanicRecord, Slot, Told, with_current};
+use crate::observation::{Kind, Outcome, Reason, RequestHead};
 
 use super::panics::Payload;
 use super::recorder::{Finding, Recorder};
@@ -15,9 +16,10 @@ pub(super) struct Watched {
     recorder: Arc<Recorder>,
     /// The request; while a part of it runs, what runs around that.
     current: Current,
-    /// The clock was read when a part of it was over, and nothing ran since:
-    /// the meter knows.
-    is_timed: bool,
+    /// When the part of it that ran last was over, if the clock was read.
+    over: Option<Over>,
+    /// That was just now: nothing ran since.
+    is_now: bool,
     /// Something was counted of it, or kept from being told.
     is_told: bool,
     /// There was an answer, and nothing was wrong with it.
@@ -26,11 +28,20 @@ pub(super) struct Watched {
     failed: bool,
 }
 
+/// When a part of a request was over.
+#[derive(Clone, Copy)]
+struct Over {
+    at: Instant,
+    /// When it began, if it is not in the meter yet: a request that goes well
+    /// is spared the calculation.
+    began: Began,
+}
+
 /// How a part of a request is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timing {
-    /// It begins with the request itself, and the clock says when it ends.
-    FromTheStart,
+    /// It begins with the request itself, and is measured with the first poll.
+    Call,
     /// By a look at the clock before and after.
     Exact,
     /// Only if it takes so long that our thread sees it.
@@ -65,7 +76,8 @@ impl Watched {
         let watched = Watched {
             recorder: Arc::clone(recorder),
             current: Current::Request(slot),
-            is_timed: false,
+            over: None,
+            is_now: false,
             is_told: false,
             answered: false,
             failed: false,
@@ -112,8 +124,8 @@ impl Watched {
     fn begin_part(&self, timing: Timing) {
         let Some(slot) = self.slot() else { return };
         match timing {
-            Timing::FromTheStart => slot.polls().begin(Age::ZERO),
-            Timing::Exact => slot.polls().begin(slot.age(self.recorder.now())),
+            Timing::Call => slot.polls().begin_call(),
+            Timing::Exact => slot.polls().begin(|| slot.age(self.recorder.now())),
             Timing::IfLong => slot.polls().begin_untimed(),
         }
     }
@@ -121,20 +133,46 @@ impl Watched {
     #[inline]
     fn end_part(&mut self, timing: Timing) {
         let Some(slot) = self.slot() else { return };
-        let age = || slot.age(self.recorder.now());
-        self.is_timed |= match timing {
-            Timing::FromTheStart | Timing::Exact => {
-                slot.polls().end(age());
-                true
+        let began = match timing {
+            Timing::Call => {
+                let began = slot.polls().end_call();
+                slot.polls().add(began, || slot.age(self.recorder.now()));
+                return;
             }
-            Timing::IfLong => slot.polls().end_untimed(age),
+            Timing::Exact => slot.polls().end(),
+            Timing::IfLong => {
+                let Some(began) = slot.polls().end_untimed() else { return };
+                // That it was seen is rare.
+                self.settle();
+                began
+            }
         };
+        self.over = Some(Over { at: self.recorder.now(), began });
+        self.is_now = true;
+    }
+
+    /// Adds to the meter what is not in it yet: whoever reads it wants it whole.
+    #[inline]
+    pub(super) fn settle(&mut self) {
+        let over = self.over.as_mut().map(|over| (over.at, std::mem::take(&mut over.began)));
+        if let (Some((at, began)), Some(slot)) = (over, self.slot()) {
+            slot.polls().add(began, || slot.age(at));
+        }
     }
 
     /// Time has passed since a part of the request ran.
     #[inline]
     pub(super) fn look_at_the_clock(&mut self) {
-        self.is_timed = false;
+        self.is_now = false;
+    }
+
+    /// Now, or when the part of it was over that has just run.
+    #[inline]
+    fn now(&self) -> Instant {
+        match self.over {
+            Some(over) if self.is_now => over.at,
+            _ => self.recorder.now(),
+        }
     }
 
     #[inline]
@@ -145,30 +183,19 @@ impl Watched {
         }
     }
 
-    /// Time from when the request came to now, or to when the part of it that
-    /// has just run was over.
-    #[inline]
-    pub(super) fn elapsed(&self) -> Age {
-        match self.slot() {
-            Some(slot) if self.is_timed => slot.polls().ended(),
-            Some(slot) => slot.age(self.recorder.now()),
-            None => Age::ZERO,
-        }
-    }
-
     /// Whether it has taken so long by now that it is slow on its route.
     #[inline]
     pub(super) fn is_slow(&self) -> bool {
-        let elapsed = self.elapsed();
-        self.slot().is_some_and(|slot| self.recorder.is_slow(slot, elapsed))
+        let now = self.now();
+        self.slot().is_some_and(|slot| self.recorder.is_slow(slot, now))
     }
 
     /// Counts what was found.
     pub(super) fn observe(&mut self, found: &Finding<'_>) {
         self.failed |= found.kind.severity() > Kind::Hung.severity();
-        let elapsed = self.elapsed();
+        self.settle();
+        let now = self.now();
         let Current::Request(slot) = &self.current else { return };
-        let now = later(slot.info().started(), elapsed.into());
         let mut told = if self.is_told { self.told() } else { Told::Nothing };
         self.is_told = true;
         self.recorder.observe(slot, &mut told, now, found);
@@ -250,8 +277,8 @@ impl Watched {
             self.observe(&Finding { outcome, ..Finding::new(Kind::Cancelled) });
             return;
         }
-        let elapsed = self.elapsed();
-        if self.slot().is_some_and(|slot| self.recorder.is_cancellation(slot, elapsed)) {
+        let now = self.now();
+        if self.slot().is_some_and(|slot| self.recorder.is_cancellation(slot, now)) {
             self.observe(&Finding { outcome, bytes, ..Finding::new(Kind::Cancelled) });
         }
     }
@@ -259,6 +286,7 @@ impl Watched {
     /// What is left to tell: a panic of a task that it spawned, and the errors
     /// that it logged and no alert of it has shown.
     fn tell_the_rest(&mut self) {
+        self.settle();
         self.look_at_the_clock();
         let rules = &self.recorder.rules;
         let (panics, logs) = (rules.background_panics, rules.error_logs);

@@ -104,8 +104,7 @@ impl Scene {
         }
         let request = request.uri(self.path.as_str()).body(()).unwrap_or_default();
         let mut info = RequestInfo::empty(at);
-        let names = Arc::from([http::header::USER_AGENT, crate::observation::REQUEST_ID.clone()]);
-        info.fill(&RequestHead::of(&request), &names, None, at);
+        info.fill(&RequestHead::of(&request), &Arc::default(), None, at);
         let mut window = Window::default();
         window.take(&Facts {
             took: self.took,
