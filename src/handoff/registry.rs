@@ -28,8 +28,10 @@ pub(crate) struct Registry {
 #[derive(Debug, Default)]
 struct Shard {
     entries: Vec<Option<Arc<Slot>>>,
-    vacant: Vec<usize>,
+    /// Idle slots. Each keeps its entry.
     pool: Vec<Arc<Slot>>,
+    /// Entries whose slot is gone.
+    vacant: Vec<usize>,
 }
 
 /// Where a request stands in the registry.
@@ -61,16 +63,13 @@ impl Registry {
     ) -> Arc<Slot> {
         let number = self.shards.here();
         let mut shard = relock(self.shards.at(number));
-        let entry = shard.vacant.pop().unwrap_or(shard.entries.len());
-        let mut slot = shard.pool.pop().unwrap_or_else(|| Arc::new(Slot::empty(now)));
+        let mut slot = shard.pool.pop().unwrap_or_else(|| shard.new_slot(number, now));
         // Always so: nobody else has a pooled slot.
         if let Some(open) = Arc::get_mut(&mut slot) {
-            open.open(Place { shard: number, entry }, layer, parent, fill);
+            open.open(layer, parent, fill);
         }
-        let entered = Some(Arc::clone(&slot));
-        match shard.entries.get_mut(entry) {
-            Some(cell) => *cell = entered,
-            None => shard.entries.push(entered),
+        if let Some(entry) = shard.entries.get_mut(slot.place().entry) {
+            *entry = Some(Arc::clone(&slot));
         }
         slot
     }
@@ -99,17 +98,22 @@ impl Registry {
         let shard = self.shards.at(place.shard);
         let entered = {
             let mut shard = relock(shard);
-            let entered = shard.entries.get_mut(place.entry).and_then(Option::take);
-            shard.vacant.push(place.entry);
-            entered
+            shard.entries.get_mut(place.entry).and_then(Option::take)
         };
         drop(entered);
-        // Somebody may still read it; then the slot goes when they let go.
-        let Some(open) = Arc::get_mut(&mut slot) else { return };
-        open.clear();
+        let is_clear = match Arc::get_mut(&mut slot) {
+            Some(open) => {
+                open.clear();
+                true
+            }
+            // Somebody may still read it; then the slot goes when they let go.
+            None => false,
+        };
         let mut shard = relock(shard);
-        if shard.pool.len() < POOLED {
+        if is_clear && shard.pool.len() < POOLED {
             shard.pool.push(slot);
+        } else {
+            shard.vacant.push(place.entry);
         }
     }
 }
@@ -123,8 +127,17 @@ fn turn(shard: &Mutex<Shard>, from: usize, look: &mut impl FnMut(&Arc<Slot>)) ->
 }
 
 impl Shard {
+    #[cold]
+    fn new_slot(&mut self, shard: usize, now: Instant) -> Arc<Slot> {
+        let entry = self.vacant.pop().unwrap_or_else(|| {
+            self.entries.push(None);
+            self.entries.len() - 1
+        });
+        Arc::new(Slot::empty(Place { shard, entry }, now))
+    }
+
     fn in_flight(&self) -> usize {
-        self.entries.len() - self.vacant.len()
+        self.entries.len() - self.vacant.len() - self.pool.len()
     }
 }
 
@@ -245,7 +258,7 @@ mod tests {
         for shard in registry.shards.iter() {
             let shard = relock(shard);
             assert!(shard.entries.iter().all(Option::is_none));
-            assert_eq!(shard.vacant.len(), shard.entries.len());
+            assert_eq!(shard.vacant.len() + shard.pool.len(), shard.entries.len());
         }
     }
 }

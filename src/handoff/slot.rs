@@ -28,10 +28,10 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn empty(now: Instant) -> Self {
+    pub(super) fn empty(place: Place, now: Instant) -> Self {
         Slot {
             info: RequestInfo::empty(now),
-            place: Place::default(),
+            place,
             layer: 0,
             parent: None,
             notes: OnceLock::new(),
@@ -44,12 +44,10 @@ impl Slot {
     #[inline]
     pub(super) fn open(
         &mut self,
-        place: Place,
         layer: usize,
         parent: Option<Arc<Slot>>,
         fill: impl FnOnce(&mut RequestInfo),
     ) {
-        self.place = place;
         self.layer = layer;
         self.parent = parent;
         fill(&mut self.info);

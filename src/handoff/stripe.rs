@@ -55,19 +55,25 @@ impl<T> Striped<T> {
 
 /// A number of the running thread, given out in turn.
 #[cfg(not(all(test, shuttle)))]
+#[inline]
 fn thread_number() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static NUMBER: Cell<usize> = const { Cell::new(usize::MAX) };
     }
-    NUMBER
-        .try_with(|number| {
-            if number.get() == usize::MAX {
-                number.set(NEXT.fetch_add(1, Ordering::Relaxed));
-            }
-            number.get()
-        })
-        .unwrap_or(0)
+    let known = NUMBER.try_with(|number| {
+        if number.get() == usize::MAX {
+            number.set(next_number());
+        }
+        number.get()
+    });
+    known.unwrap_or(0)
+}
+
+#[cfg(not(all(test, shuttle)))]
+#[cold]
+fn next_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// The model's threads share one thread of the machine.

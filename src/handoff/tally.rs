@@ -9,7 +9,8 @@ use tokio::sync::Notify;
 
 use crate::observation::lock::{relock, try_relock};
 use crate::observation::{
-    Age, ByRule, Counts, DropReason, Facts, Key, KeyRef, Kind, MAX_KEYS, Rule, Samples, Window,
+    Age, ByRule, Counts, DropReason, Facts, Key, KeyRef, Kind, MAX_KEYS, RouteRef, Rule, Samples,
+    Window,
 };
 
 use super::stripe::Striped;
@@ -35,6 +36,9 @@ type Prehashed = BuildHasherDefault<KeyHash>;
 
 /// Of so many observations each sample is wanted.
 const FIRST_FEW: u64 = 8;
+
+/// So many rows are remembered without a hash.
+const RECENT: usize = 16;
 
 #[derive(Debug)]
 struct Entry {
@@ -84,6 +88,9 @@ struct Stripe {
     /// Nobody drains any more: count what comes as dropped.
     closed: Option<DropReason>,
     index: HashMap<u64, usize, Prehashed>,
+    /// Where keys of requests were found last: spares a storm the hash of its
+    /// key. Only guesses, which the row's key confirms.
+    recent: [usize; RECENT],
     rows: Vec<Row>,
     /// Rows that count something.
     touched: Vec<usize>,
@@ -229,7 +236,6 @@ impl Tally {
         (at, took): (Instant, Duration),
         sample: impl FnOnce(&Entry, u64),
     ) -> bool {
-        let hash = self.hasher.hash_one(key);
         let stripe = self.stripes.at(self.stripes.here());
         let as_other = {
             // One lock for all of it: a snapshot sees it whole or not at all.
@@ -250,17 +256,15 @@ impl Tally {
                     }
                 }
                 Before::Counted(from) => {
-                    let row = self.row(&mut stripe, self.hasher.hash_one(from), from);
+                    let row = self.row(&mut stripe, from);
                     if let Some(row) = stripe.touch(row) {
                         row.moved_out += 1;
                     }
                 }
             }
-            let row = self.row(&mut stripe, hash, key);
+            let row = self.row(&mut stripe, key);
             let Some(row) = stripe.touch(row) else { return false };
-            let mut one = Counts::one(at, took);
-            one.total = u64::from(!matches!(before, Before::Same));
-            row.counts.merge(&one);
+            row.counts.add(at, took, u64::from(!matches!(before, Before::Same)));
             row.moved_in += u64::from(matches!(before, Before::Counted(_)));
             sample(&row.entry, row.counts.total);
             matches!(row.entry.key, Key::Other { .. })
@@ -270,10 +274,24 @@ impl Tally {
     }
 
     /// The key's row in this stripe; made if there is none.
-    fn row(&self, stripe: &mut Stripe, hash: u64, key: KeyRef<'_>) -> usize {
+    #[inline]
+    fn row(&self, stripe: &mut Stripe, key: KeyRef<'_>) -> usize {
+        let place = recent_place(key);
+        let recent = place.and_then(|place| stripe.recent.get(place)).copied();
+        if let Some(row) = recent.filter(|row| stripe.is_of(*row, key)) {
+            return row;
+        }
+        let row = self.row_by_hash(stripe, key);
+        if let Some(recent) = place.and_then(|place| stripe.recent.get_mut(place)) {
+            *recent = row;
+        }
+        row
+    }
+
+    fn row_by_hash(&self, stripe: &mut Stripe, key: KeyRef<'_>) -> usize {
+        let hash = self.hasher.hash_one(key);
         if let Some(&row) = stripe.index.get(&hash) {
-            let same = stripe.rows.get(row).is_some_and(|row| KeyRef::from(&row.entry.key) == key);
-            if same {
+            if stripe.is_of(row, key) {
                 return row;
             }
         }
@@ -307,7 +325,7 @@ impl Tally {
         }
         let mut known = relock(&self.known);
         match known.get(&hash) {
-            Some(entry) if KeyRef::from(&entry.key) == key => return (hash, Arc::clone(entry)),
+            Some(entry) if entry.key.is(key) => return (hash, Arc::clone(entry)),
             None if known.len() < MAX_KEYS => {
                 let entry = Entry::new(key.to_key());
                 known.insert(hash, Arc::clone(&entry));
@@ -432,7 +450,21 @@ impl Tally {
     }
 }
 
+/// Where a key's row is remembered: by where its route is written, which is the
+/// router's own text.
+#[inline]
+fn recent_place(key: KeyRef<'_>) -> Option<usize> {
+    let KeyRef::Request { route: RouteRef::Known(route), .. } = key else { return None };
+    Some((route.as_ptr().addr() / 16 + route.len()) % RECENT)
+}
+
 impl Stripe {
+    /// Whether that row is the key's.
+    #[inline]
+    fn is_of(&self, row: usize, key: KeyRef<'_>) -> bool {
+        self.rows.get(row).is_some_and(|row| row.entry.key.is(key))
+    }
+
     fn touch(&mut self, row: usize) -> Option<&mut Row> {
         let found = self.rows.get_mut(row)?;
         if !found.touched {

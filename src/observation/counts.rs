@@ -12,6 +12,7 @@ pub struct Counts {
 
 impl Counts {
     /// One observation.
+    #[cfg(test)]
     pub(crate) fn one(at: Instant, took: Duration) -> Self {
         Counts { total: 1, slowest: took, span: Some((at, at)) }
     }
@@ -38,6 +39,18 @@ impl Counts {
     #[must_use]
     pub fn last(&self) -> Option<Instant> {
         self.span.map(|(_, last)| last)
+    }
+
+    /// Adds one observation; that it is a new one `total` says.
+    #[inline]
+    pub(crate) fn add(&mut self, at: Instant, took: Duration, total: u64) {
+        self.total = self.total.saturating_add(total);
+        self.slowest = self.slowest.max(took);
+        match &mut self.span {
+            Some((_, last)) if at >= *last => *last = at,
+            Some((first, _)) => *first = at.min(*first),
+            None => self.span = Some((at, at)),
+        }
     }
 
     /// Adds `other`. Commutative and associative.
@@ -75,6 +88,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn adding_one_is_merging_one(
+            observed in proptest::collection::vec((0u64..1000, 0u64..1000, 0u64..2), 0..20),
+        ) {
+            let base = Instant::now();
+            let (mut added, mut merged) = (Counts::default(), Counts::default());
+            for (at, took, total) in observed {
+                let (at, took) = (base + Duration::from_millis(at), Duration::from_millis(took));
+                added.add(at, took, total);
+                merged.merge(&Counts { total, ..Counts::one(at, took) });
+            }
+            prop_assert_eq!(added, merged);
+        }
+
         #[test]
         fn merge_is_commutative_and_associative(
             (a, b, c) in {

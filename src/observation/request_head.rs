@@ -18,6 +18,7 @@ pub struct RequestHead<'a> {
 impl<'a> RequestHead<'a> {
     /// The head of `request`.
     #[must_use]
+    #[inline]
     pub fn of<B>(request: &'a Request<B>) -> Self {
         RequestHead {
             method: request.method(),
@@ -30,18 +31,21 @@ impl<'a> RequestHead<'a> {
 
     /// The method.
     #[must_use]
+    #[inline]
     pub fn method(&self) -> &'a Method {
         self.method
     }
 
     /// The URI as the layer sees it; a router may have stripped a prefix.
     #[must_use]
+    #[inline]
     pub fn uri(&self) -> &'a Uri {
         self.uri
     }
 
     /// The URI as the client sent it: axum's `OriginalUri` where there is one.
     #[must_use]
+    #[inline]
     pub fn original_uri(&self) -> &'a Uri {
         #[cfg(feature = "axum")]
         if let Some(original) = self.extensions.get::<axum::extract::OriginalUri>() {
@@ -52,18 +56,21 @@ impl<'a> RequestHead<'a> {
 
     /// The HTTP version.
     #[must_use]
+    #[inline]
     pub fn version(&self) -> Version {
         self.version
     }
 
     /// The headers.
     #[must_use]
+    #[inline]
     pub fn headers(&self) -> &'a HeaderMap {
         self.headers
     }
 
     /// The extensions.
     #[must_use]
+    #[inline]
     pub fn extensions(&self) -> &'a Extensions {
         self.extensions
     }

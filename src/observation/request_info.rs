@@ -186,6 +186,11 @@ impl RequestInfo {
         headers.find(|(listed, _)| *listed == name).map(|(_, value)| value)
     }
 
+    /// The `user-agent` header, as it came.
+    pub(crate) fn user_agent(&self) -> Option<&HeaderValue> {
+        self.user_agent.as_ref()
+    }
+
     /// The `x-request-id` header, if there is one.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
@@ -276,6 +281,7 @@ pub(crate) fn trace_id(header: &str) -> Option<&str> {
 
 /// Whether a request is gRPC. All of those are POSTs: others are spared the
 /// look at their content type.
+#[inline]
 pub(crate) fn is_grpc_call(head: &RequestHead<'_>) -> bool {
     matches!(*head.method(), Method::POST)
         && head.headers().get(http::header::CONTENT_TYPE).is_some_and(is_grpc_type)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Buf;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -32,11 +33,11 @@ pin_project! {
     impl<B> PinnedDrop for ResponseBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let Some(mut watch) = this.watch.take() else { return };
+            let Some(watch) = this.watch else { return };
             watch.watched.look_at_the_clock();
             if let Err(payload) = watch.watched.run(Timing::IfLong, || this.inner.set(Inner::Empty)) {
                 watch.panicked(&payload);
-                drop(watch);
+                *this.watch = None;
                 if !std::thread::panicking() {
                     resume_unwind(payload);
                 }
@@ -114,10 +115,13 @@ where
                 });
                 watch.bytes = watch.bytes.saturating_add(bytes as u64);
                 watch.said_its_end = said_its_end.unwrap_or(false);
-                watch.trailers(frame);
+                let is_grpc = watch.rest.nature == Nature::Grpc;
+                let trailers = frame.trailers_ref();
+                if let Some(trailers) = trailers.filter(|_| is_grpc) {
+                    watch.grpc_trailers(trailers);
+                }
                 // A gRPC body that says so early may still have trailers.
-                let may_go_on = watch.rest.nature == Nature::Grpc && !frame.is_trailers();
-                if frame.is_trailers() || (watch.said_its_end && !may_go_on) {
+                if trailers.is_some() || (watch.said_its_end && !is_grpc) {
                     watch.ended();
                 }
             }
@@ -183,11 +187,7 @@ struct BodyWatch {
 
 impl BodyWatch {
     /// The status in a gRPC call's trailers.
-    fn trailers<D>(&mut self, frame: &Frame<D>) {
-        let Some(trailers) = frame.trailers_ref().filter(|_| self.rest.nature == Nature::Grpc)
-        else {
-            return;
-        };
+    fn grpc_trailers(&mut self, trailers: &HeaderMap) {
         let status = classify::grpc_status(trailers).filter(|_| !self.rest.judged);
         let failure = status.filter(|code| classify::is_grpc_failure(*code));
         self.rest.judged |= status.is_some();

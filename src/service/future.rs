@@ -99,9 +99,15 @@ where
         let mut this = self.project();
         let Some(watched) = this.watched else {
             return match this.state.as_mut().project() {
-                StateProj::Running { future } => {
-                    future.poll(cx).map_ok(|response| response.map(ResponseBody::unwatched))
-                }
+                StateProj::Running { future } => match future.poll(cx) {
+                    Poll::Ready(Ok(response)) => {
+                        let (head, body) = response.into_parts();
+                        let body = ResponseBody::unwatched(body);
+                        Poll::Ready(Ok(Response::from_parts(head, body)))
+                    }
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                    Poll::Pending => Poll::Pending,
+                },
                 StateProj::Answer => {
                     this.state.set(State::Done);
                     Poll::Ready(Ok(internal_server_error()))
@@ -199,6 +205,36 @@ fn judge_head<B: Body>(response: &mut Response<B>, watched: &mut Watched) -> Res
     let Some(slot) = watched.slot() else { return Rest::nothing() };
     let nature = classify::nature(slot.info().method(), response);
     let code = response.status().as_u16();
+    let rules = &watched.recorder().rules;
+    let is_plain = verdict == Verdict::Default
+        && nature == Nature::Body
+        && rules.measure == Measure::Head
+        && !rules.failure_statuses.contains(code)
+        && watched.is_untold();
+    if !is_plain {
+        return judge_other_head(response, watched, verdict, nature);
+    }
+    let (is_over, expected) = what_follows(response);
+    if watched.is_slow() {
+        let status = Some(Status::Http(code));
+        watched.observe(&Finding { status, ..Finding::new(Kind::Slow) });
+    }
+    if is_over {
+        watched.answered();
+        return Rest::nothing();
+    }
+    Rest { nature, judged: false, code, expected, head_was_slow: false, is_over }
+}
+
+/// Judges a head that a rule, its status or its nature makes special.
+#[cold]
+fn judge_other_head<B: Body>(
+    response: &Response<B>,
+    watched: &mut Watched,
+    verdict: Verdict,
+    nature: Nature,
+) -> Rest {
+    let code = response.status().as_u16();
     let grpc =
         (nature == Nature::Grpc).then(|| classify::grpc_status(response.headers())).flatten();
     let rules = &watched.recorder().rules;
@@ -212,16 +248,9 @@ fn judge_head<B: Body>(response: &mut Response<B>, watched: &mut Watched) -> Res
             .filter(|code| classify::is_grpc_failure(*code))
             .map(|code| (Status::Grpc(code), Outcome::Plain)),
     };
-    let body = response.body();
-    let (is_over, exact) = match nature {
-        Nature::Complete => (true, None),
-        _ => {
-            let said = quietly(|| match body.is_end_stream() {
-                true => (true, None),
-                false => (false, body.size_hint().exact()),
-            });
-            said.unwrap_or_default()
-        }
+    let (is_over, expected) = match nature {
+        Nature::Complete => (true, u64::MAX),
+        _ => what_follows(response),
     };
     let ends_late = rules.measure == Measure::EndOfBody && nature == Nature::Body && !is_over;
     if let Some((status, outcome)) = failed {
@@ -240,11 +269,25 @@ fn judge_head<B: Body>(response: &mut Response<B>, watched: &mut Watched) -> Res
         nature,
         judged: verdict != Verdict::Default || grpc.is_some(),
         code,
-        expected: exact
-            .or_else(|| classify::content_length(response.headers()))
-            .unwrap_or(u64::MAX),
+        expected,
         head_was_slow: ends_late && watched.is_slow(),
         is_over,
+    }
+}
+
+/// Whether the body is over already, and how many bytes it has: more than any,
+/// if nobody says.
+#[inline]
+fn what_follows<B: Body>(response: &Response<B>) -> (bool, u64) {
+    let body = response.body();
+    let said = quietly(|| match body.is_end_stream() {
+        true => (true, None),
+        false => (false, body.size_hint().exact()),
+    });
+    match said.unwrap_or_default() {
+        (true, _) => (true, u64::MAX),
+        (false, Some(exact)) => (false, exact),
+        (false, None) => (false, classify::content_length(response.headers()).unwrap_or(u64::MAX)),
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::handoff::{Handoff, Notes, Slot, Told};
 use crate::observation::{
-    Detail, Endpoint, Facts, KeyRef, Kind, MethodName, Outcome, Reason, RouteRef, Rule, Site,
-    Status, Trace, later,
+    Detail, Endpoint, Facts, KeyRef, Kind, MethodName, Outcome, Reason, RequestHead, RouteRef,
+    Rule, Site, Status, Trace, later,
 };
 
 use super::Probes;
@@ -69,6 +69,18 @@ impl Recorder {
     /// Tells layers apart.
     pub(super) fn id(self: &Arc<Self>) -> usize {
         Arc::as_ptr(self).addr()
+    }
+
+    /// What `route_fn` says of a request that comes; `None` if it is not to be
+    /// watched.
+    #[cold]
+    pub(super) fn ask_rules(&self, head: &RequestHead<'_>) -> Option<Option<Arc<str>>> {
+        let (rules, ledger) = (&self.rules, &self.handoff.ledger);
+        let named = rules
+            .route_fn
+            .as_ref()
+            .and_then(|route_fn| route_fn.call(ledger, |route_fn| route_fn(head)).flatten());
+        (!rules.ignore.covers(head, named.as_deref(), ledger)).then_some(named)
     }
 
     #[inline]
@@ -371,7 +383,6 @@ pub(super) fn method_of(slot: &Slot, route: RouteRef<'_>) -> MethodName {
 
 fn is_probe(slot: &Slot) -> bool {
     const PROBES: [&[u8]; 3] = [b"kube-probe/", b"ELB-HealthChecker/", b"GoogleHC/"];
-    slot.info()
-        .header_value(&http::header::USER_AGENT)
-        .is_some_and(|agent| PROBES.iter().any(|probe| agent.as_bytes().starts_with(probe)))
+    let agent = slot.info().user_agent();
+    agent.is_some_and(|agent| PROBES.iter().any(|probe| agent.as_bytes().starts_with(probe)))
 }

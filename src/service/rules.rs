@@ -80,6 +80,12 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// Whether there is a rule about requests as they come.
+    #[inline]
+    pub(super) fn asks_at_first(&self) -> bool {
+        self.route_fn.is_some() || !self.ignore.is_empty()
+    }
+
     /// No route is slow before this.
     pub(crate) fn slow_floor(&self) -> Duration {
         self.routes
@@ -170,17 +176,12 @@ pub(crate) struct Ignore {
 }
 
 impl Ignore {
-    #[inline]
     pub(crate) fn covers(
         &self,
         head: &RequestHead<'_>,
         named: Option<&str>,
         ledger: &Ledger,
     ) -> bool {
-        !self.is_empty() && self.some_cover(head, named, ledger)
-    }
-
-    fn some_cover(&self, head: &RequestHead<'_>, named: Option<&str>, ledger: &Ledger) -> bool {
         let path = || head.original_uri().path();
         self.paths.iter().any(|prefix| has_segments(path(), prefix))
             || self.methods.iter().any(|method| method == head.method())
@@ -252,6 +253,7 @@ impl StatusSet {
         }
     }
 
+    #[inline]
     pub(crate) fn contains(&self, code: u16) -> bool {
         self.0.get(usize::from(code / 64)).is_some_and(|word| word >> (code % 64) & 1 == 1)
     }

@@ -62,12 +62,10 @@ impl Watched {
             return None;
         }
         let (rules, handoff) = (&recorder.rules, &recorder.handoff);
-        let named = rules.route_fn.as_ref().and_then(|route_fn| {
-            route_fn.call(&handoff.ledger, |route_fn| route_fn(head)).flatten()
-        });
-        if rules.ignore.covers(head, named.as_deref(), &handoff.ledger) {
-            return None;
-        }
+        let named = match rules.asks_at_first() {
+            true => recorder.ask_rules(head)?,
+            false => None,
+        };
         let now = handoff.clock.now();
         let slot = handoff.registry.enter(recorder.id(), parent, now, |info| {
             info.fill(head, &rules.headers, named, now);
@@ -218,6 +216,12 @@ impl Watched {
     #[inline]
     pub(super) fn was_hung(&self) -> bool {
         self.is_told && self.told().is_hung()
+    }
+
+    /// Whether nothing was found yet.
+    #[inline]
+    pub(super) fn is_untold(&self) -> bool {
+        !self.is_told && !self.failed
     }
 
     /// Whether something worse than slow was found.
