@@ -1,7 +1,7 @@
 //! [`Slot`]: one request in flight.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::observation::{Age, RequestInfo};
 
@@ -95,7 +95,13 @@ impl Slot {
     /// How old the request is.
     #[inline]
     pub(crate) fn age(&self, now: Instant) -> Age {
-        Age::at(now, self.info.started())
+        self.took(now).into()
+    }
+
+    /// As [`age`](Slot::age).
+    #[inline]
+    pub(crate) fn took(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.info.started())
     }
 
     /// The layer's notes on the request, which know those of the layers around.

@@ -229,6 +229,7 @@ impl Tally {
         self.count(before, key, (at, took), |entry, _| entry.offer(|window| window.take(facts)))
     }
 
+    #[inline]
     fn count(
         &self,
         before: Before<'_>,

@@ -1,6 +1,6 @@
 //! [`Age`]: the time since a request came.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The time since a request came, in nanoseconds: cheaper to keep, to compare
 /// and to share among threads than a [`Duration`].
@@ -10,12 +10,6 @@ pub(crate) struct Age(u64);
 impl Age {
     /// When it came.
     pub(crate) const ZERO: Age = Age(0);
-
-    /// The age at `now` of what came at `began`.
-    #[inline]
-    pub(crate) fn at(now: Instant, began: Instant) -> Self {
-        Age::from(now.saturating_duration_since(began))
-    }
 
     #[inline]
     pub(crate) fn nanos(self) -> u64 {

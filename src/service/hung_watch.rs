@@ -185,6 +185,7 @@ impl HungWatch {
             slot,
             route,
             now,
+            took: slot.took(now),
             by: by.map(|by| &**by),
         };
         let as_other = capture.record(key, &found);

@@ -80,7 +80,9 @@ impl Recorder {
             .route_fn
             .as_ref()
             .and_then(|route_fn| route_fn.call(ledger, |route_fn| route_fn(head)).flatten());
-        (!rules.ignore.covers(head, named.as_deref(), ledger)).then_some(named)
+        let is_ignored =
+            !rules.ignore.is_empty() && rules.ignore.covers(head, named.as_deref(), ledger);
+        (!is_ignored).then_some(named)
     }
 
     #[inline]
@@ -107,7 +109,45 @@ impl Recorder {
     }
 
     /// Counts what was found, once per request, under the worst kind so far.
-    pub(super) fn observe(&self, slot: &Slot, told: &mut Told, now: Instant, found: &Finding<'_>) {
+    pub(super) fn observe(
+        &self,
+        slot: &Slot,
+        told: &mut Told,
+        when: (Instant, Duration),
+        found: &Finding<'_>,
+    ) {
+        match told {
+            Told::Nothing => *told = self.observe_first(slot, when, found),
+            _ => self.observe_more(slot, told, when, found),
+        }
+    }
+
+    fn observe_first(&self, slot: &Slot, when: (Instant, Duration), found: &Finding<'_>) -> Told {
+        self.with_route(slot, |route| {
+            let now = when.0;
+            if let Some(rule) = self.suppression(slot, route, now, found.kind) {
+                self.handoff.tally.suppress(rule);
+                return Told::Suppressed(rule);
+            }
+            let by = match found.kind {
+                Kind::Slow => self.behind(slot, route, now),
+                _ => None,
+            };
+            let (key, status) = self.key(slot, route, found, by.as_deref(), None);
+            let as_other = self.capture(slot, route, when, by.as_deref()).record(key, found);
+            Told::Counted { kind: found.kind, status, as_other, by }
+        })
+    }
+
+    /// As it was told already, or a rule kept it from being told.
+    fn observe_more(
+        &self,
+        slot: &Slot,
+        told: &mut Told,
+        when: (Instant, Duration),
+        found: &Finding<'_>,
+    ) {
+        let now = when.0;
         // What was told while it ran is said again with its end.
         let was_hung = told.is_hung();
         let is_same = was_hung && matches!(found.kind, Kind::Slow | Kind::Cancelled);
@@ -122,20 +162,12 @@ impl Recorder {
                 true => None,
                 false => self.suppression(slot, route, now, found.kind),
             };
-            if let Some(rule) = rule {
-                if was_hung {
-                    ended_by_rule = true;
-                    return;
-                }
+            if rule.is_some() {
                 // What was counted already stays counted, as what it was.
-                if *told == Told::Nothing {
-                    self.handoff.tally.suppress(rule);
-                    *told = Told::Suppressed(rule);
-                }
+                ended_by_rule = was_hung;
                 return;
             }
-            let before = told.clone();
-            let by = match &before {
+            let by = match &*told {
                 // What it was told for is asked again: it may have gone on.
                 Told::Counted { by: Some(by), .. } if is_same => self
                     .is_blocking(slot, now)
@@ -145,32 +177,11 @@ impl Recorder {
                 _ if found.kind == Kind::Slow => self.behind(slot, route, now),
                 _ => None,
             };
-            // Without a route there is one key per kind.
-            let is_routed = route != RouteRef::Unmatched;
-            let method = method_of(slot, route);
-            let status = found.status.filter(|_| is_routed && found.kind == Kind::Failed);
-            let request = |kind, status| KeyRef::Request { kind, method, route, status };
-            let key = match (found.kind, found.site, by.as_deref()) {
-                (Kind::Panicked, Some(site), _) => KeyRef::Panic(site),
-                (Kind::Cancelled, ..)
-                    if !is_same && self.handoff.draining.load(Ordering::Relaxed) =>
-                {
-                    KeyRef::Cut
-                }
-                (_, _, Some(by)) => by.blocked(),
-                _ if is_same => request(Kind::Slow, None),
-                (kind, ..) => request(kind, status),
-            };
-            let capture = Capture {
-                rules: &self.rules,
-                handoff: &self.handoff,
-                slot,
-                route,
-                now,
-                by: by.as_deref(),
-            };
+            let as_same = is_same.then_some(Kind::Slow);
+            let (key, status) = self.key(slot, route, found, by.as_deref(), as_same);
+            let capture = self.capture(slot, route, when, by.as_deref());
             let tally = &self.handoff.tally;
-            let as_other = match &before {
+            let as_other = match &*told {
                 Told::Nothing => capture.record(key, found),
                 Told::Suppressed(rule) => {
                     capture.facts(found, |facts| tally.unsuppress(*rule, key, facts))
@@ -183,10 +194,12 @@ impl Recorder {
                     capture.facts(found, |facts| tally.renew(kept, facts))
                 }
                 Told::Counted { kind, status, as_other, by } => {
+                    let kind = kind.of_key();
+                    let method = method_of(slot, route);
                     let from = match by {
-                        _ if *as_other => KeyRef::Other(kind.of_key()),
+                        _ if *as_other => KeyRef::Other(kind),
                         Some(by) => by.blocked(),
-                        None => request(kind.of_key(), *status),
+                        None => KeyRef::Request { kind, method, route, status: *status },
                     };
                     capture.facts(found, |facts| tally.amend(from, key, facts))
                 }
@@ -197,8 +210,48 @@ impl Recorder {
         if ended_by_rule {
             // How it ended is not told, but that it has: as slow, which it was.
             let slow = Finding { status: found.status, ..Finding::new(Kind::Slow) };
-            self.observe(slot, told, now, &slow);
+            self.observe_more(slot, told, when, &slow);
         }
+    }
+
+    /// Where what was found counts, with its status: as blocked `by` somebody,
+    /// or with what it was told as already.
+    fn key<'a>(
+        &self,
+        slot: &Slot,
+        route: RouteRef<'a>,
+        found: &Finding<'a>,
+        by: Option<&'a Endpoint>,
+        told_as: Option<Kind>,
+    ) -> (KeyRef<'a>, Option<Status>) {
+        // Without a route there is one key per kind.
+        let is_routed = route != RouteRef::Unmatched;
+        let status = found.status.filter(|_| is_routed && found.kind == Kind::Failed);
+        let method = method_of(slot, route);
+        let key = match (found.kind, found.site, by) {
+            (Kind::Panicked, Some(site), _) => KeyRef::Panic(site),
+            (Kind::Cancelled, ..)
+                if told_as.is_none() && self.handoff.draining.load(Ordering::Relaxed) =>
+            {
+                KeyRef::Cut
+            }
+            (_, _, Some(by)) => by.blocked(),
+            (kind, ..) => {
+                let status = status.filter(|_| told_as.is_none());
+                KeyRef::Request { kind: told_as.unwrap_or(kind), method, route, status }
+            }
+        };
+        (key, status)
+    }
+
+    fn capture<'a>(
+        &'a self,
+        slot: &'a Slot,
+        route: RouteRef<'a>,
+        (now, took): (Instant, Duration),
+        by: Option<&'a Endpoint>,
+    ) -> Capture<'a> {
+        Capture { rules: &self.rules, handoff: &self.handoff, slot, route, now, took, by }
     }
 
     /// Counts a request that went well, where something is wrong.
@@ -243,14 +296,14 @@ impl Recorder {
                     site: Some(site),
                     ..Finding::new(Kind::Logged)
                 };
-                let (rules, handoff) = (&self.rules, &self.handoff);
-                let capture = Capture { rules, handoff, slot, route, now, by: None };
+                let tally = &self.handoff.tally;
+                let capture = self.capture(slot, route, (now, slot.took(now)), None);
                 let key = KeyRef::Log { target: line.target(), site };
                 capture.facts(&found, |facts| {
                     // The line says it all.
                     let facts = Facts { detail: None, ..facts.clone() };
                     for _ in 0..count {
-                        handoff.tally.record(key, &facts);
+                        tally.record(key, &facts);
                     }
                 });
             });
@@ -303,6 +356,8 @@ pub(super) struct Capture<'a> {
     pub(super) slot: &'a Slot,
     pub(super) route: RouteRef<'a>,
     pub(super) now: Instant,
+    /// How long it had taken then.
+    pub(super) took: Duration,
     /// Who blocked the runtime, if it is told as part of that.
     pub(super) by: Option<&'a Endpoint>,
 }
@@ -310,9 +365,8 @@ pub(super) struct Capture<'a> {
 impl Capture<'_> {
     /// Counts what was found; whether that had to be as `other`.
     pub(super) fn record(&self, key: KeyRef<'_>, found: &Finding<'_>) -> bool {
-        let took = self.now.saturating_duration_since(self.slot.info().started());
         let mut is_shown = false;
-        let as_other = self.handoff.tally.record_with(key, (self.now, took), |window| {
+        let as_other = self.handoff.tally.record_with(key, (self.now, self.took), |window| {
             is_shown = true;
             self.facts(found, |facts| window.take(facts));
         });
@@ -337,7 +391,7 @@ impl Capture<'_> {
         };
         with(&Facts {
             at: self.now,
-            took: self.now.saturating_duration_since(info.started()),
+            took: self.took,
             outcome: found.outcome,
             info: Some(info),
             status: found.status,
@@ -347,7 +401,7 @@ impl Capture<'_> {
             endpoint: (found.site.is_some() || self.by.is_some())
                 .then(|| (method_of(self.slot, self.route), self.route)),
             bytes: found.bytes,
-            polls: self.slot.polls().read(self.slot.age(self.now)),
+            polls: self.slot.polls().read(self.took.into()),
             blocked: self.by.and_then(|by| Some(self.handoff.blocks.by(by, self.now, self.now)?.0)),
             detail: self.detail(notes, found),
             in_flight: self.handoff.registry.in_flight(),

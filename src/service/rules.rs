@@ -194,7 +194,7 @@ impl Ignore {
     }
 
     #[inline]
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.paths.is_empty()
             && self.methods.is_empty()
             && self.routes.is_empty()

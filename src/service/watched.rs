@@ -191,12 +191,18 @@ impl Watched {
     /// Counts what was found.
     pub(super) fn observe(&mut self, found: &Finding<'_>) {
         self.failed |= found.kind.severity() > Kind::Hung.severity();
-        self.settle();
+        if !self.is_now {
+            self.settle();
+        }
         let now = self.now();
         let Current::Request(slot) = &self.current else { return };
+        let took = slot.took(now);
+        // Of the part that was over just now.
+        let began = self.over.as_mut().map(|over| std::mem::take(&mut over.began));
+        slot.polls().add(began.unwrap_or_default(), || took.into());
         let mut told = if self.is_told { self.told() } else { Told::Nothing };
         self.is_told = true;
-        self.recorder.observe(slot, &mut told, now, found);
+        self.recorder.observe(slot, &mut told, (now, took), found);
         slot.hang().set_told(told);
         slot.hang().settle();
     }
