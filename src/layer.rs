@@ -8,7 +8,7 @@ use tower_layer::Layer;
 use crate::capture::panic_hook;
 use crate::config::{AlertConfig, Disabled};
 use crate::handoff::{Handoff, Outside};
-use crate::service::{HungWatch, Recorder, SlackAlert};
+use crate::service::{HungWatch, Recorders, SlackAlert};
 use crate::worker::{AlertHandle, ChannelSetup, Control, Setup, start};
 
 /// Applies [`SlackAlert`] to services.
@@ -29,7 +29,7 @@ pub struct SlackAlertLayer {
 
 /// The request path's end and our thread's.
 struct Parts {
-    recorder: Arc<Recorder>,
+    recorders: Recorders,
     control: Arc<Control>,
 }
 
@@ -70,8 +70,8 @@ impl SlackAlertLayer {
             watch: Mutex::new(Some(Box::new(watch))),
         });
         // Services keep the thread alive, not knowing what they hold.
-        let recorder = Recorder::new(rules, handoff, Arc::clone(&control) as _);
-        SlackAlertLayer { parts: Some(Arc::new(Parts { recorder, control })) }
+        let recorders = Recorders::new(&rules, &handoff, &(Arc::clone(&control) as _));
+        SlackAlertLayer { parts: Some(Arc::new(Parts { recorders, control })) }
     }
 
     /// A handle to flush, to shut down, and to ask how it is.
@@ -85,7 +85,7 @@ impl<S> Layer<S> for SlackAlertLayer {
     type Service = SlackAlert<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SlackAlert::new(inner, self.parts.as_ref().map(|parts| Arc::clone(&parts.recorder)))
+        SlackAlert::new(inner, self.parts.as_ref().map(|parts| parts.recorders.clone()))
     }
 }
 

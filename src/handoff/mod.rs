@@ -39,6 +39,7 @@ pub(crate) use panic_record::PanicRecord;
 pub(crate) use poll_meter::{Began, PollMeter};
 pub(crate) use registry::Registry;
 pub(crate) use slot::Slot;
+pub(crate) use stripe::{stripe, stripes};
 pub(crate) use successes::Successes;
 pub(crate) use tally::{Batch, Tally};
 pub(crate) use told::Told;

@@ -26,12 +26,10 @@ pub(crate) struct Striped<T> {
 struct Cached<T>(Mutex<T>);
 
 impl<T> Striped<T> {
-    /// A cell for each processor, rounded up to a power of two.
+    /// A cell for each group of threads.
     pub(crate) fn new(mut cell: impl FnMut() -> T) -> Self {
-        let processors = std::thread::available_parallelism().map_or(4, usize::from);
-        let count = processors.next_power_of_two().clamp(4, MAX);
         let mut cell = || Cached(Mutex::new(cell()));
-        Striped { first: cell(), others: (1..count).map(|_| cell()).collect() }
+        Striped { first: cell(), others: (1..stripes()).map(|_| cell()).collect() }
     }
 
     /// The number of this thread's cell.
@@ -51,6 +49,19 @@ impl<T> Striped<T> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Mutex<T>> {
         std::iter::once(&self.first).chain(&self.others).map(|cell| &cell.0)
     }
+}
+
+/// How many groups of threads are told apart: one for each processor, rounded
+/// up to a power of two.
+pub(crate) fn stripes() -> usize {
+    let processors = std::thread::available_parallelism().map_or(4, usize::from);
+    processors.next_power_of_two().clamp(4, MAX)
+}
+
+/// The group of this thread among so many, a power of two.
+#[inline]
+pub(crate) fn stripe(stripes: usize) -> usize {
+    thread_number() & stripes.wrapping_sub(1)
 }
 
 /// A number of the running thread, given out in turn.

@@ -9,6 +9,7 @@ mod future;
 mod hung_watch;
 mod panics;
 mod recorder;
+mod recorders;
 mod request_alert;
 mod rules;
 #[allow(clippy::module_inception)]
@@ -26,4 +27,5 @@ pub use verdict::{Measure, PanicPolicy, Probes, Verdict};
 pub(crate) use callback::Callback;
 pub(crate) use hung_watch::HungWatch;
 pub(crate) use recorder::Recorder;
+pub(crate) use recorders::Recorders;
 pub(crate) use rules::{RouteRules, Rules, StatusSet};

@@ -14,11 +14,10 @@ use crate::observation::{
 use super::Probes;
 use super::rules::Rules;
 
-/// Turns what happened to requests into observations. One for each layer,
-/// shared by all of its clones.
+/// Turns what happened to requests into observations, for one group of threads
+/// of a layer; see [`Recorders`](super::Recorders).
 ///
-/// Each request reads it and counts a reference: not on the same cache lines,
-/// which all threads would pass around.
+/// Each request reads it and counts a reference: on cache lines of its own.
 #[repr(align(128))]
 pub(crate) struct Recorder {
     pub(super) rules: Arc<Rules>,
@@ -59,16 +58,17 @@ impl Recorder {
     pub(crate) fn new(
         rules: Arc<Rules>,
         handoff: Arc<Handoff>,
+        since: Instant,
         keep: Arc<dyn Any + Send + Sync>,
     ) -> Arc<Self> {
-        let since = handoff.clock.now();
         let (slow_floor, cancelled_floor) = (rules.slow_floor(), rules.cancelled_floor());
         Arc::new(Recorder { slow_floor, cancelled_floor, rules, handoff, since, _keep: keep })
     }
 
     /// Tells layers apart.
-    pub(super) fn id(self: &Arc<Self>) -> usize {
-        Arc::as_ptr(self).addr()
+    #[inline]
+    pub(super) fn id(&self) -> usize {
+        Arc::as_ptr(&self.handoff).addr()
     }
 
     /// What `route_fn` says of a request that comes; `None` if it is not to be

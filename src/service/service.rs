@@ -2,7 +2,6 @@
 
 use std::fmt::{self, Display};
 use std::panic::resume_unwind;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -11,9 +10,8 @@ use tower_service::Service;
 
 use crate::observation::{Outcome, RequestHead};
 
-use super::recorder::Recorder;
 use super::watched::{Timing, Watched};
-use super::{PanicPolicy, ResponseBody, ResponseFuture, panics};
+use super::{PanicPolicy, Recorders, ResponseBody, ResponseFuture, panics};
 
 /// Watches the requests to the service inside and tells Slack of those that
 /// fail, panic, take too long or are cancelled.
@@ -23,12 +21,12 @@ use super::{PanicPolicy, ResponseBody, ResponseFuture, panics};
 /// caught and handled by [`PanicPolicy`].
 pub struct SlackAlert<S> {
     inner: S,
-    recorder: Option<Arc<Recorder>>,
+    recorders: Option<Recorders>,
 }
 
 impl<S> SlackAlert<S> {
-    pub(crate) fn new(inner: S, recorder: Option<Arc<Recorder>>) -> Self {
-        SlackAlert { inner, recorder }
+    pub(crate) fn new(inner: S, recorders: Option<Recorders>) -> Self {
+        SlackAlert { inner, recorders }
     }
 
     /// The service inside.
@@ -49,7 +47,7 @@ impl<S> SlackAlert<S> {
 
 impl<S: Clone> Clone for SlackAlert<S> {
     fn clone(&self) -> Self {
-        SlackAlert { inner: self.inner.clone(), recorder: self.recorder.clone() }
+        SlackAlert { inner: self.inner.clone(), recorders: self.recorders.clone() }
     }
 }
 
@@ -57,7 +55,7 @@ impl<S: fmt::Debug> fmt::Debug for SlackAlert<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SlackAlert")
             .field("inner", &self.inner)
-            .field("enabled", &self.recorder.is_some())
+            .field("enabled", &self.recorders.is_some())
             .finish()
     }
 }
@@ -79,8 +77,9 @@ where
 
     fn call(&mut self, request: Request<ReqB>) -> Self::Future {
         let watched = self
-            .recorder
+            .recorders
             .as_ref()
+            .and_then(Recorders::here)
             .and_then(|recorder| Watched::begin(recorder, &RequestHead::of(&request)));
         let Some(mut watched) = watched else {
             return ResponseFuture::unwatched(self.inner.call(request));
