@@ -28,6 +28,7 @@ use tracing_layer_slack::SlackLayer;
 use tracing_subscriber::prelude::*;
 
 use crate::floor::{Clocked, Floor};
+use crate::plain::Plain;
 use crate::{Answer, Pace};
 
 /// Routes of [`Case::FailingRoutes`].
@@ -42,6 +43,8 @@ pub enum Case {
     Clocked,
     /// What any layer of this kind has to do.
     Floor,
+    /// What an alert of ours says, kept in the plainest way.
+    Plain,
     /// Ours, `enabled(false)`.
     Off,
     /// Ours without poll accounting.
@@ -104,6 +107,7 @@ impl Case {
         Case::Bare,
         Case::Clocked,
         Case::Floor,
+        Case::Plain,
         Case::Off,
         Case::Lean,
         Case::Default,
@@ -136,6 +140,7 @@ impl Case {
             Case::Bare => "bare `service_fn`",
             Case::Clocked => "two clock reads, status check",
             Case::Floor => "+ catch, method and URI, registry, body's end",
+            Case::Plain => "+ route, two headers, current request, polls timed",
             Case::Off => "ours, off",
             Case::Lean => "ours, without poll accounting",
             Case::Default => "**ours, default**",
@@ -196,6 +201,7 @@ impl Case {
             Case::Bare | Case::BareFailing => visit.visit(bare),
             Case::Clocked => visit.visit(Clocked(bare)),
             Case::Floor => visit.visit(Floor::new(bare)),
+            Case::Plain => visit.visit(Plain::new(bare)),
             Case::Off => visit.visit(ours(|config| config.enabled(false)).layer(bare)),
             Case::Lean => visit.visit(ours(|config| config.poll_accounting(false)).layer(bare)),
             Case::Default | Case::FailingUnrouted => visit.visit(ours(|config| config).layer(bare)),

@@ -7,6 +7,7 @@ mod case;
 mod figures;
 mod floor;
 mod handler;
+mod plain;
 mod request;
 pub mod sink;
 
