@@ -56,8 +56,8 @@
 //! A healthy request allocates nothing and takes no lock that another thread
 //! often wants. `benches/RESULTS.md` in the repository has the last figures,
 //! beside those of `tower-http`, Sentry and Prometheus, and how to run them. The
-//! dearest choice is [`poll_accounting`]: two looks at the clock for each poll,
-//! which tell waiting from computing. Without it a slow request does not say how
+//! dearest choice is [`poll_accounting`]: up to two looks at the clock for each
+//! poll, which tell waiting from computing. Without it a slow request does not say how
 //! its time was spent. `enabled(false)` costs a branch and a move.
 //!
 //! Memory is bounded: 256 live keys, 64 guessed routes, about 2 MiB of samples
