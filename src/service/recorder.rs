@@ -24,6 +24,8 @@ pub(crate) struct Recorder {
     pub(super) handoff: Arc<Handoff>,
     slow_floor: Duration,
     cancelled_floor: Duration,
+    /// There is a rule about requests as they come.
+    asks_at_first: bool,
     since: Instant,
     /// What ends when the last clone of the layer does.
     _keep: Arc<dyn Any + Send + Sync>,
@@ -62,7 +64,16 @@ impl Recorder {
         keep: Arc<dyn Any + Send + Sync>,
     ) -> Arc<Self> {
         let (slow_floor, cancelled_floor) = (rules.slow_floor(), rules.cancelled_floor());
-        Arc::new(Recorder { slow_floor, cancelled_floor, rules, handoff, since, _keep: keep })
+        let asks_at_first = rules.asks_at_first();
+        Arc::new(Recorder {
+            slow_floor,
+            cancelled_floor,
+            asks_at_first,
+            rules,
+            handoff,
+            since,
+            _keep: keep,
+        })
     }
 
     /// Tells layers apart.
@@ -73,8 +84,13 @@ impl Recorder {
 
     /// What `route_fn` says of a request that comes; `None` if it is not to be
     /// watched.
+    #[inline]
+    pub(super) fn ask_at_first(&self, head: &RequestHead<'_>) -> Option<Option<Arc<str>>> {
+        if self.asks_at_first { self.ask_rules(head) } else { Some(None) }
+    }
+
     #[cold]
-    pub(super) fn ask_rules(&self, head: &RequestHead<'_>) -> Option<Option<Arc<str>>> {
+    fn ask_rules(&self, head: &RequestHead<'_>) -> Option<Option<Arc<str>>> {
         let (rules, ledger) = (&self.rules, &self.handoff.ledger);
         let named = rules
             .route_fn

@@ -62,13 +62,12 @@ impl Watched {
             return None;
         }
         let (rules, handoff) = (&recorder.rules, &recorder.handoff);
-        let named = match rules.asks_at_first() {
-            true => recorder.ask_rules(head)?,
-            false => None,
-        };
+        let mut named = recorder.ask_at_first(head)?;
         let now = handoff.clock.now();
+        // Not moved in: that would move all that it is filled with.
+        let named = &mut named;
         let slot = handoff.registry.enter(recorder.id(), parent, now, |info| {
-            info.fill(head, &rules.headers, named, now);
+            info.fill(head, &rules.headers, named.take(), now);
         });
         let never_routed = handoff.unrouted.note(|| slot.info().has_route());
         let watched = Watched {
