@@ -32,6 +32,7 @@ fn request(registry: &Registry, now: Instant, number: u64, at_end: impl FnOnce(b
     slot.polls().add(slot.polls().end(), age);
     at_end(slot.hang().end());
     slot.hang().settle();
+    slot.close();
     registry.leave(slot);
 }
 
@@ -125,6 +126,7 @@ fn a_late_log_is_not_the_next_requests() {
         let notes = Arc::clone(slot.notes());
         let late = thread::spawn(move || notes.log(line()).is_ok());
         let first = Arc::clone(slot.notes());
+        slot.close();
         registry.leave(slot);
         let slot = registry.enter(1, None, now, |_| {});
         assert!(slot.notes().take_errors().is_empty());

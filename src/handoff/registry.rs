@@ -90,10 +90,10 @@ impl Registry {
         }
     }
 
-    /// Takes a request out, and lets go of what it held: not under the lock,
-    /// since that may be somebody's.
+    /// Takes a request out that is [closed](Slot::close), and lets go of what it
+    /// held: not under the lock, since that may be somebody's.
+    #[inline]
     pub(crate) fn leave(&self, mut slot: Arc<Slot>) {
-        slot.close();
         let place = slot.place();
         let shard = self.shards.at(place.shard);
         let entered = {

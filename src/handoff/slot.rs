@@ -117,9 +117,13 @@ impl Slot {
     pub(crate) fn taken_notes(&self) -> Option<&Notes> {
         match (self.notes.get(), &self.parent) {
             (Some(notes), _) => Some(notes),
-            (None, Some(parent)) if parent.taken_notes().is_some() => Some(self.notes()),
-            (None, _) => None,
+            (None, Some(parent)) => self.notes_of_parent(parent),
+            (None, None) => None,
         }
+    }
+
+    fn notes_of_parent(&self, parent: &Slot) -> Option<&Notes> {
+        parent.taken_notes().map(|_| &**self.notes())
     }
 
     /// Whether `layer` already watches this request, here or further out.

@@ -84,10 +84,10 @@ impl RequestInfo {
         }
     }
 
+    #[inline]
     fn take_headers(&mut self, headers: &HeaderMap) {
         if headers.keys_len() > FEW {
-            self.request_id = headers.get(&REQUEST_ID).cloned();
-            self.user_agent = headers.get(&USER_AGENT).cloned();
+            self.look_headers_up(headers);
             return;
         }
         // Few headers are looked through faster than looked up.
@@ -103,6 +103,11 @@ impl RequestInfo {
                 *cell = Some(value.clone());
             }
         }
+    }
+
+    fn look_headers_up(&mut self, headers: &HeaderMap) {
+        self.request_id = headers.get(&REQUEST_ID).cloned();
+        self.user_agent = headers.get(&USER_AGENT).cloned();
     }
 
     #[cold]

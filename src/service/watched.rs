@@ -292,6 +292,20 @@ impl Watched {
         }
     }
 
+    /// It ends, and there is or was something to tell. Whether it went well.
+    #[cold]
+    fn end(&mut self) -> bool {
+        if let Some(slot) = self.slot() {
+            // How it ended is counted, or will not be.
+            slot.hang().settle();
+            if slot.taken_notes().is_some() {
+                self.tell_the_rest();
+            }
+        }
+        // One that only a rule kept from being told was answered well.
+        !self.failed && (!self.is_told || !matches!(self.told(), Told::Counted { .. }))
+    }
+
     /// What is left to tell: a panic of a task that it spawned, and the errors
     /// that it logged and no alert of it has shown.
     fn tell_the_rest(&mut self) {
@@ -312,21 +326,10 @@ impl Watched {
 impl Drop for Watched {
     #[inline]
     fn drop(&mut self) {
-        if let Some(slot) = self.slot().filter(|_| self.is_told) {
-            // How it ended is counted, or will not be.
-            slot.hang().settle();
-        }
+        let Some(slot) = self.slot() else { return };
         // Closed first, so that what is not told here finds somebody else to tell it.
-        let has_notes = self.slot().is_some_and(|slot| {
-            slot.close();
-            slot.taken_notes().is_some()
-        });
-        if has_notes {
-            self.tell_the_rest();
-        }
-        // One that only a rule kept from being told was answered well.
-        let is_fine =
-            !self.failed && (!self.is_told || !matches!(self.told(), Told::Counted { .. }));
+        slot.close();
+        let is_fine = self.is_untold() && slot.taken_notes().is_none() || self.end();
         let Current::Request(slot) = std::mem::take(&mut self.current) else { return };
         if self.answered && is_fine {
             self.recorder.succeeded(&slot);
