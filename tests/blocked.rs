@@ -178,7 +178,8 @@ async fn who_is_slow_by_itself_is_told_by_itself() {
 /// A hang that outlasts a block is its own, also if it was told as waiting.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_short_block_hides_no_long_hang() {
-    let watch = watch(|config| config.hung_after(Duration::from_millis(800)));
+    // Longer than between two looks, the first of which may come late.
+    let watch = watch(|config| config.hung_after(Duration::from_millis(1_300)));
     let mut hangs = waiter(&watch, "/reports");
     let blockers = [Blocker::begin(&watch, "/block"), Blocker::begin(&watch, "/block")];
     told(&watch, |view| view.key().to_string() == "runtime blocked by GET /block");
