@@ -1,6 +1,7 @@
 //! What is said rarely, and the numbers at which one thing is said and not
 //! another.
 
+use std::backtrace::Backtrace;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::delivery::Op;
 use crate::incident::{Ending, IncidentView, MessageRef, Moment};
 use crate::observation::{
     Blocked, DetailRoom, InFlight, Key, Kind, LogLine, MethodName, Outcome, Polls, Route, Site,
-    Status, ThreadName,
+    Status, ThreadName, Trace,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -275,6 +276,28 @@ fn logs_and_how_many_came_before() {
         said.push(reply(&view));
     }
     insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
+fn a_reply_says_what_it_holds() {
+    let line = || LogLine {
+        level: tracing::Level::ERROR,
+        target: "app".to_owned(),
+        site: None,
+        text: "no more connections".to_owned(),
+    };
+    let headline = |has_logs: bool, has_trace: bool| {
+        let logs = has_logs.then(|| Arc::new(line())).into_iter().collect();
+        let trace = has_trace.then(|| Trace::of(Backtrace::force_capture()).map(Arc::new));
+        let detail = DetailRoom::default().detail(logs, 0, trace.flatten());
+        let mut view = Scene { detail, ..order() }.view(Moment::Details, 1, 1);
+        view.has_thread = true;
+        reply(&view).lines().next().unwrap_or_default().to_owned()
+    };
+    let said = [(true, false), (false, true), (true, true)];
+    let said = said.map(|(logs, trace)| headline(logs, trace));
+    let begins = ["🔎 logs · ", "🔎 backtrace · ", "🔎 logs and backtrace · "];
+    assert!(said.iter().zip(begins).all(|(said, begin)| said.starts_with(begin)), "{said:#?}");
 }
 
 #[test]

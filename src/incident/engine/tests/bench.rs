@@ -79,6 +79,9 @@ impl Said {
     }
 }
 
+/// So much is never asked for at one moment.
+const MANY: u32 = 500;
+
 pub(super) struct Bench {
     pub(super) engine: Engine,
     pub(super) now: Time,
@@ -171,11 +174,12 @@ impl Bench {
 
     /// As [`deliver`](Bench::deliver), and lends out each before it is sent.
     pub(super) fn deliver_each(&mut self, mut hear: impl FnMut(&Engine, Action, Said)) {
-        loop {
+        for round in 0.. {
             let mut actions = self.actions();
             if actions.is_empty() {
                 return;
             }
+            assert!(round < MANY, "asked for more and more at one moment: {actions:?}");
             actions.sort_by_key(|action| action.urgency);
             for action in actions {
                 let Some((view, carried, placement)) = self.view(action) else { continue };
