@@ -357,3 +357,30 @@ fn what_is_abandoned_is_lost_once() {
         }
     }
 }
+
+#[test]
+fn what_moves_away_when_all_is_over_is_not_told_any_more() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    let (key, other) = (slow("/a"), slow("/b"));
+    for key in [&key, &other] {
+        bench.observe(key, 1);
+        bench.deliver();
+        bench.observe(key, 2);
+    }
+    // Slack is away until long after the end.
+    for _ in 0..90 {
+        bench.pass(MINUTE);
+    }
+    // Some that had been slow fail in the end.
+    let at = bench.now.mono;
+    let moved = |key: &Key, count| Observed { moved_out: count, ..observed(key.clone(), 0, at) };
+    bench.handle(Input::Observed(vec![moved(&key, 1), moved(&other, 2)]));
+    assert_eq!((bench.account(0).pending(), bench.account(0).accounted()), (1, 3));
+    let told = bench.deliver();
+    let total = |key: &Key| {
+        let last = told.iter().rfind(|said| said.view.key() == key);
+        last.map(|said| said.view.counts().total())
+    };
+    assert_eq!((total(&key), total(&other)), (Some(2), Some(1)));
+    assert_eq!((bench.account(0).pending(), bench.account(0).accounted()), (0, 3));
+}
