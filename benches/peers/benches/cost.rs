@@ -129,6 +129,13 @@ fn row(case: Case, measured: &Measured, base: &Measured, without_time: bool) -> 
     )
 }
 
+fn named(pace: Pace) -> &'static str {
+    match pace {
+        Pace::Ready => "ready",
+        Pace::PendingOnce => "pending once",
+    }
+}
+
 /// Whether our rows keep to their limits.
 fn check(all: &[(Case, Measured)]) -> Result<(), String> {
     let of = |case: Case| {
@@ -147,7 +154,7 @@ fn check(all: &[(Case, Measured)]) -> Result<(), String> {
                 "{}, {}: {instructions:.0} instructions of {limit:.0}, {allocations:.0} \
                  allocations of {most_allocations:.0}, future +{} B of {most_bytes}",
                 case.name().trim_matches('*'),
-                if pace == 0 { "ready" } else { "pending once" },
+                PACES.get(pace).copied().map_or("", named),
                 measured.future - base.future,
             );
             println!("{text}");
@@ -160,8 +167,12 @@ fn check(all: &[(Case, Measured)]) -> Result<(), String> {
         }
     }
     let wrapped = |case: Case| of(case).allocations;
-    for (ours, theirs) in wrapped(Case::RouterDefault).into_iter().zip(wrapped(Case::RouterBody)) {
-        println!("through Router::layer: {ours:.0} allocations, a body wrapper {theirs:.0}");
+    let pairs = wrapped(Case::RouterDefault).into_iter().zip(wrapped(Case::RouterBody));
+    for ((ours, theirs), pace) in pairs.zip(PACES) {
+        println!(
+            "through Router::layer, {}: {ours:.0} allocations, another body's wrapper {theirs:.0}",
+            named(pace)
+        );
         if ours > theirs {
             broken.push("through Router::layer it allocates more than a body wrapper".to_owned());
         }

@@ -83,7 +83,7 @@ pub enum Case {
     Router,
     /// The least that `Router::layer` costs.
     RouterIdentity,
-    /// The least that a layer costs there that wraps the body.
+    /// The floor there: a layer that wraps the body.
     RouterBody,
     /// Ours there, as it comes.
     RouterDefault,
@@ -162,7 +162,7 @@ impl Case {
             Case::SentryFailing => "`sentry-tower`, a message each, nothing sent",
             Case::Router => "axum `Router`",
             Case::RouterIdentity => "`Router::layer(Identity)`",
-            Case::RouterBody => "`Router::layer` of a body wrapper",
+            Case::RouterBody => "`Router::layer` of the floor, which wraps the body",
             Case::RouterDefault => "**`Router::layer`, ours, default**",
             Case::RouterCatchPanicTrace => "`Router`, `CatchPanicLayer` + `TraceLayer`",
         }
