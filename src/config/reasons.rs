@@ -61,8 +61,7 @@ impl AlertConfigBuilder {
         self
     }
 
-    /// Whether the time of each poll is measured, by a look at the clock before
-    /// and after (the first one is measured from the request's beginning): then
+    /// Whether the time of each poll is measured, by two looks at the clock: then
     /// slow requests say whether they waited, computed, or blocked the
     /// async runtime. Default: `true`.
     pub fn poll_accounting(mut self, measured: bool) -> Self {

@@ -59,7 +59,7 @@
 //! `TraceLayer` that nobody listens to; `benches/RESULTS.md` in the repository has
 //! the last figures, beside those of `tower-http`, Sentry and Prometheus, and how
 //! to run them. Where requests wait, the dearest thing to switch off is
-//! [`poll_accounting`]: up to two looks at the clock for each poll, which tell
+//! [`poll_accounting`]: two looks at the clock for each poll, which tell
 //! waiting from computing. Without it a slow request does not say how its time was
 //! spent, and a blocked runtime is not told. `route_fn`, further headers and
 //! `failure_when` are asked with each request. `enabled(false)` leaves one more

@@ -27,7 +27,7 @@ fn request(registry: &Registry, now: Instant, number: u64, at_end: impl FnOnce(b
     thread::yield_now();
     let age = || Age::from(Duration::from_secs(1));
     slot.polls().add(slot.polls().end_call(), age);
-    slot.polls().begin(age);
+    slot.polls().begin(age());
     thread::yield_now();
     slot.polls().add(slot.polls().end(), age);
     at_end(slot.hang().end());

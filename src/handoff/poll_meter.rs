@@ -9,10 +9,10 @@ use super::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// It is not being polled.
 const IDLE: u64 = 0;
-/// It has been called, its future not polled yet, and nobody looked meanwhile.
+/// It has been called, and its future not been polled yet.
 const CALLED: u64 = u64::MAX - 2;
-/// It is being called, or polled for the first time right after that, and
-/// nobody looked meanwhile: since it came.
+/// It is being called, or polled for the first time at once after that, and
+/// our thread has not looked meanwhile: since it came.
 const FIRST: u64 = u64::MAX - 1;
 /// It is being polled, and nobody has looked at a clock.
 const UNTIMED: u64 = u64::MAX;
@@ -28,8 +28,8 @@ pub(crate) struct PollMeter {
     /// When the poll under way began, plus one.
     since: AtomicU64,
     thread: AtomicU32,
-    /// The last part of it that ran.
-    part: AtomicU32,
+    /// Where what ended last had run, of what is added.
+    ended_on: AtomicU32,
     count: AtomicU32,
     longest_thread: AtomicU32,
     busy: AtomicU64,
@@ -52,37 +52,39 @@ impl PollMeter {
     /// It is being called, as it comes.
     #[inline]
     pub(crate) fn begin_call(&self) {
-        self.start(ThreadName::begin_part(), FIRST);
+        self.start(ThreadName::here(), FIRST);
     }
 
-    /// The call is over. It is measured with the first poll, if that follows at
-    /// once; if our thread has seen it, by itself.
+    /// The call is over.
     #[inline]
     pub(crate) fn end_call(&self) -> Began {
-        if self.since.load(Ordering::Relaxed) == FIRST {
-            self.since.store(CALLED, Ordering::Relaxed);
-            return Began::NOTHING;
-        }
-        self.end()
+        self.ran_here();
+        self.since.store(CALLED, Ordering::Relaxed);
+        Began(stamp(Age::ZERO))
     }
 
-    /// A poll begins; `age` is asked for unless it is the first one, right
-    /// after the call.
+    /// Whether this thread has called it, and nobody has polled it.
     #[inline]
-    pub(crate) fn begin(&self, age: impl FnOnce() -> Age) {
-        let (thread, part) = ThreadName::begin_part();
-        let is_first = self.since.load(Ordering::Relaxed) == CALLED
-            && self.part.load(Ordering::Relaxed).wrapping_add(1) == part;
-        if is_first {
-            self.start((thread, part), FIRST);
-            return;
-        }
-        let now = stamp(age());
+    pub(crate) fn is_called_here(&self) -> bool {
+        self.since.load(Ordering::Relaxed) == CALLED
+            && self.thread.load(Ordering::Relaxed) == ThreadName::here().number()
+    }
+
+    /// The first poll begins, at once after the call: they are one.
+    #[inline]
+    pub(crate) fn go_on(&self) {
+        self.since.store(FIRST, Ordering::Relaxed);
+    }
+
+    /// A poll begins.
+    #[inline]
+    pub(crate) fn begin(&self, age: Age) {
+        let now = stamp(age);
         let waited = now.saturating_sub(self.ended());
         if waited > self.longest_wait.load(Ordering::Relaxed) {
             self.longest_wait.store(waited, Ordering::Relaxed);
         }
-        self.start((thread, part), now);
+        self.start(ThreadName::here(), now);
     }
 
     /// When the last timed poll ended, or when it came.
@@ -94,32 +96,39 @@ impl PollMeter {
     /// A poll begins that is not timed.
     #[inline]
     pub(crate) fn begin_untimed(&self) {
-        self.start(ThreadName::begin_part(), UNTIMED);
+        self.start(ThreadName::here(), UNTIMED);
     }
 
     #[inline]
-    fn start(&self, (thread, part): (ThreadName, u32), since: u64) {
+    fn start(&self, thread: ThreadName, since: u64) {
         self.thread.store(thread.number(), Ordering::Relaxed);
-        self.part.store(part, Ordering::Relaxed);
         self.since.store(since, Ordering::Relaxed);
     }
 
-    /// The poll is over. What it took is in the meter once it is added.
+    /// The poll is over. What it took is in the meter once it is added, before
+    /// which nothing else that is added may end.
     #[inline]
     pub(crate) fn end(&self) -> Began {
+        self.ran_here();
         let since = self.since.load(Ordering::Relaxed);
         self.since.store(IDLE, Ordering::Relaxed);
-        Began(if since >= CALLED { stamp(Age::ZERO) } else { since })
+        Began(if since == FIRST { stamp(Age::ZERO) } else { since })
     }
 
     /// A poll that was not timed is over: when it began, if our thread has seen
-    /// it.
+    /// it. It [ran here](PollMeter::ran_here).
     #[inline]
     pub(crate) fn end_untimed(&self) -> Option<Began> {
         let since = self.since.load(Ordering::Relaxed);
         // Rarely it is stamped just now; then it was short, and is not counted.
         self.since.store(IDLE, Ordering::Relaxed);
         (since != UNTIMED).then_some(Began(since))
+    }
+
+    /// What is added next is what ran last.
+    #[inline]
+    pub(crate) fn ran_here(&self) {
+        self.ended_on.store(self.thread.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// Adds a poll that began then and was over at `age`.
@@ -137,7 +146,7 @@ impl PollMeter {
         self.count.store(count.saturating_add(1), Ordering::Relaxed);
         if took > self.longest.load(Ordering::Relaxed) {
             self.longest.store(took, Ordering::Relaxed);
-            self.longest_thread.store(self.thread.load(Ordering::Relaxed), Ordering::Relaxed);
+            self.longest_thread.store(self.ended_on.load(Ordering::Relaxed), Ordering::Relaxed);
         }
     }
 
@@ -156,8 +165,7 @@ impl PollMeter {
         let now = stamp(age);
         let since = self.since.load(Ordering::Relaxed);
         let seen = match since {
-            IDLE => return None,
-            CALLED => IDLE,
+            IDLE | CALLED => return None,
             FIRST => stamp(Age::ZERO),
             UNTIMED => now,
             since => since,
@@ -167,7 +175,7 @@ impl PollMeter {
                 self.since.compare_exchange(since, seen, Ordering::Relaxed, Ordering::Relaxed);
             exchanged.ok()?;
         }
-        (seen != IDLE).then(|| Duration::from_nanos(now.saturating_sub(seen)))
+        Some(Duration::from_nanos(now.saturating_sub(seen)))
     }
 
     /// What it has measured by now; `None` if it has measured nothing.
@@ -175,7 +183,9 @@ impl PollMeter {
         let current = self.current(age).map(|polled| Age::from(polled).nanos());
         let (busy, longest) =
             (self.busy.load(Ordering::Relaxed), self.longest.load(Ordering::Relaxed));
-        let count = self.count.load(Ordering::Relaxed);
+        // Short, or our thread had seen it.
+        let is_called = self.since.load(Ordering::Relaxed) == CALLED;
+        let count = self.count.load(Ordering::Relaxed).saturating_add(u32::from(is_called));
         let under_way = current.unwrap_or(0);
         let thread = match under_way > longest {
             true => &self.thread,
@@ -213,8 +223,13 @@ mod tests {
 
     impl PollMeter {
         fn poll(&self, from: u32, to: u32) {
-            self.begin(|| ms(from));
+            self.begin(ms(from));
             self.add(self.end(), || ms(to));
+        }
+
+        fn call(&self, to: u32) {
+            self.begin_call();
+            self.add(self.end_call(), || ms(to));
         }
     }
 
@@ -230,7 +245,7 @@ mod tests {
         assert_eq!(meter.longest_wait(ms(55)), 7 * MS);
         assert_eq!(meter.longest_wait(ms(60)), 10 * MS);
 
-        meter.begin(|| ms(100));
+        meter.begin(ms(100));
         let polls = meter.read(ms(300)).unwrap();
         assert_eq!((polls.count(), polls.busy(), polls.longest()), (3, 243 * MS, 200 * MS));
         assert_eq!(polls.current(), Some(200 * MS));
@@ -253,67 +268,65 @@ mod tests {
     }
 
     #[test]
-    fn a_poll_right_after_the_call_is_one_with_it() {
+    fn a_call_and_the_poll_that_follows_at_once_are_one() {
         let meter = PollMeter::default();
         meter.begin_call();
-        assert_eq!(meter.end_call(), Began::NOTHING);
-        meter.begin(|| unreachable!("nothing ran in between"));
+        assert_eq!(meter.current(ms(10)), Some(10 * MS));
+        let _of_both = meter.end_call();
+        assert!(meter.is_called_here());
+        meter.go_on();
         assert_eq!(meter.current(ms(20)), Some(20 * MS));
         meter.add(meter.end(), || ms(30));
         let polls = meter.read(ms(40)).unwrap();
         assert_eq!((polls.count(), polls.busy(), polls.longest()), (1, 30 * MS, 30 * MS));
         assert_eq!(meter.longest_wait(ms(40)), 10 * MS);
+        assert!(!meter.is_called_here());
     }
 
     #[test]
-    fn a_poll_some_time_after_the_call_is_not() {
-        let called = || {
-            let meter = PollMeter::default();
-            meter.begin_call();
-            assert_eq!(meter.end_call(), Began::NOTHING);
-            meter
-        };
-        let is_apart = |meter: PollMeter| {
-            meter.begin(|| ms(10));
-            assert_eq!(meter.current(ms(12)), Some(2 * MS));
-            meter.add(meter.end(), || ms(13));
-            assert_eq!(meter.read(ms(20)).unwrap().busy(), 3 * MS);
-            assert_eq!(meter.longest_wait(ms(20)), 10 * MS);
-        };
-        // Another request was polled in between.
-        let meter = called();
-        PollMeter::default().poll(0, 1);
-        is_apart(meter);
-        // Another thread polls it.
-        let meter = called();
-        std::thread::scope(|scope| scope.spawn(|| is_apart(meter)).join().unwrap());
-        // Our thread has seen it wait.
-        let meter = called();
-        assert_eq!(meter.longest_wait(ms(8)), 8 * MS);
+    fn a_poll_some_time_after_the_call_is_another_one() {
+        let meter = PollMeter::default();
+        meter.call(3);
+        assert_eq!(meter.longest_wait(ms(8)), 5 * MS);
         assert_eq!(meter.current(ms(8)), None);
-        is_apart(meter);
+        meter.poll(10, 14);
+        let polls = meter.read(ms(20)).unwrap();
+        assert_eq!((polls.count(), polls.busy(), polls.longest()), (2, 7 * MS, 4 * MS));
+        assert_eq!(meter.longest_wait(ms(20)), 7 * MS);
     }
 
     #[test]
-    fn a_call_that_is_seen_is_measured_by_itself() {
+    fn what_is_called_and_not_polled_waits() {
         let meter = PollMeter::default();
         meter.begin_call();
-        assert_eq!(meter.current(ms(700)), Some(700 * MS));
-        meter.add(meter.end_call(), || ms(900));
-        meter.begin(|| ms(1_000));
-        meter.add(meter.end(), || ms(1_001));
-        let polls = meter.read(ms(1_100)).unwrap();
-        assert_eq!((polls.count(), polls.busy(), polls.longest()), (2, 901 * MS, 900 * MS));
+        let call = meter.end_call();
+        let polls = meter.read(ms(30)).unwrap();
+        assert_eq!((polls.count(), polls.busy(), polls.current()), (1, Duration::ZERO, None));
+        let elsewhere = std::thread::Builder::new().name("elsewhere".into());
+        std::thread::scope(|scope| {
+            let is_called_here = || meter.is_called_here();
+            let elsewhere = elsewhere.spawn_scoped(scope, is_called_here).unwrap();
+            assert!(!elsewhere.join().unwrap());
+        });
+        meter.add(call, || ms(2));
+        assert_eq!(meter.longest_wait(ms(30)), 28 * MS);
     }
 
     #[test]
-    fn a_poll_that_is_added_late_does_not_end_later_ones_before() {
+    fn what_is_added_late_ran_where_it_ran() {
         let meter = PollMeter::default();
-        meter.begin(|| ms(0));
-        let first = meter.end();
-        meter.poll(20, 30);
-        meter.add(first, || ms(10));
-        assert_eq!(meter.read(ms(40)).unwrap().busy(), 20 * MS);
-        assert_eq!(meter.longest_wait(ms(31)), 20 * MS);
+        let name = std::thread::current().name().map(Into::into);
+        meter.begin(ms(0));
+        let began = meter.end();
+        let reader = std::thread::Builder::new().name("reader".into());
+        std::thread::scope(|scope| {
+            let body = || {
+                meter.begin_untimed();
+                assert_eq!(meter.end_untimed(), None);
+            };
+            reader.spawn_scoped(scope, body).unwrap().join().unwrap();
+        });
+        meter.add(began, || ms(10));
+        assert_eq!(meter.read(ms(20)).unwrap().thread(), name);
     }
 }

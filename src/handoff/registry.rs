@@ -101,19 +101,32 @@ impl Registry {
             shard.entries.get_mut(place.entry).and_then(Option::take)
         };
         drop(entered);
-        let is_clear = match Arc::get_mut(&mut slot) {
-            Some(open) => {
-                open.clear();
-                true
-            }
-            // Somebody may still read it; then the slot goes when they let go.
-            None => false,
-        };
-        let mut shard = relock(shard);
-        if is_clear && shard.pool.len() < POOLED {
-            shard.pool.push(slot);
-        } else {
-            shard.vacant.push(place.entry);
+        // Somebody may still read it; then the slot goes when they let go.
+        let mut idle = Idle { shard, entry: place.entry, slot: None };
+        if let Some(open) = Arc::get_mut(&mut slot) {
+            open.clear();
+            idle.slot = Some(slot);
+        }
+    }
+}
+
+/// An entry that nobody's request has any more; dropped also when the clearing
+/// of its slot unwinds.
+struct Idle<'a> {
+    shard: &'a Mutex<Shard>,
+    entry: usize,
+    /// Its slot, if it can be used again.
+    slot: Option<Arc<Slot>>,
+}
+
+impl Drop for Idle<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let slot = self.slot.take();
+        let mut shard = relock(self.shard);
+        match slot {
+            Some(slot) if shard.pool.len() < POOLED => shard.pool.push(slot),
+            _ => shard.vacant.push(self.entry),
         }
     }
 }
@@ -146,6 +159,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::observation::RequestHead;
 
     #[test]
     fn slots_are_reused_and_cleared() {
@@ -174,6 +188,39 @@ mod tests {
         let other = registry.enter(7, None, now, |_| {});
         assert!(!Arc::ptr_eq(&held, &other));
         registry.leave(other);
+    }
+
+    #[test]
+    fn what_panics_as_it_is_let_go_of_takes_no_entry_along() {
+        struct Bomb;
+        impl AsRef<[u8]> for Bomb {
+            fn as_ref(&self) -> &[u8] {
+                b"id"
+            }
+        }
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("let go of");
+            }
+        }
+        let registry = Registry::new();
+        let now = Instant::now();
+        for _ in 0..3 {
+            let value = http::HeaderValue::from_maybe_shared(bytes::Bytes::from_owner(Bomb));
+            let mut request = http::Request::new(());
+            request.headers_mut().insert("x-request-id", value.unwrap());
+            let slot = registry.enter(1, None, now, |info| {
+                info.fill(&RequestHead::of(&request), &Arc::default(), None, now);
+            });
+            drop(request);
+            let leave = std::panic::AssertUnwindSafe(|| registry.leave(slot));
+            assert!(std::panic::catch_unwind(leave).is_err());
+            assert_eq!(registry.in_flight(), 0);
+        }
+        registry.scan(|_| unreachable!("nothing runs"));
+        let slot = registry.enter(1, None, now, |_| {});
+        assert_eq!(registry.in_flight(), 1);
+        registry.leave(slot);
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub struct Polls {
 }
 
 impl Polls {
-    /// How often it was polled. The service's `call` counts as one poll.
+    /// How often it was polled. The service's `call` counts as one poll, or as
+    /// one with the first, if that follows within a millisecond on its thread.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.count

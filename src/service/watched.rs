@@ -2,10 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::handoff::{Began, Current, Entered, Notes, PanicRecord, Slot, Told, with_current};
-use crate::observation::{Kind, Outcome, Reason, RequestHead};
+use crate::observation::{Kind, Outcome, Reason, RequestHead, later};
 
 use super::panics::Payload;
 use super::recorder::{Finding, Recorder};
@@ -28,6 +28,9 @@ pub(super) struct Watched {
     failed: bool,
 }
 
+/// A first poll that begins no later after the call is one with it.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
 /// When a part of a request was over.
 #[derive(Clone, Copy)]
 struct Over {
@@ -40,7 +43,8 @@ struct Over {
 /// How a part of a request is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timing {
-    /// It begins with the request itself, and is measured with the first poll.
+    /// It begins with the request itself, and the clock says when it ends. The
+    /// first poll is one with it, if it follows at once.
     Call,
     /// By a look at the clock before and after.
     Exact,
@@ -118,12 +122,28 @@ impl Watched {
     }
 
     #[inline]
-    fn begin_part(&self, timing: Timing) {
+    fn begin_part(&mut self, timing: Timing) {
+        match (timing, self.slot()) {
+            (Timing::Call, Some(slot)) => slot.polls().begin_call(),
+            (Timing::Exact, Some(_)) => self.begin_poll(),
+            (Timing::IfLong, Some(slot)) => slot.polls().begin_untimed(),
+            (_, None) => {}
+        }
+    }
+
+    #[inline]
+    fn begin_poll(&mut self) {
+        let now = self.recorder.now();
         let Some(slot) = self.slot() else { return };
-        match timing {
-            Timing::Call => slot.polls().begin_call(),
-            Timing::Exact => slot.polls().begin(|| slot.age(self.recorder.now())),
-            Timing::IfLong => slot.polls().begin_untimed(),
+        let is_one_with_the_call = slot.polls().is_called_here()
+            && self.over.is_some_and(|call| now <= later(call.at, AT_ONCE));
+        if is_one_with_the_call {
+            slot.polls().go_on();
+            return;
+        }
+        self.settle();
+        if let Some(slot) = self.slot() {
+            slot.polls().begin(slot.age(now));
         }
     }
 
@@ -131,16 +151,15 @@ impl Watched {
     fn end_part(&mut self, timing: Timing) {
         let Some(slot) = self.slot() else { return };
         let began = match timing {
-            Timing::Call => {
-                let began = slot.polls().end_call();
-                slot.polls().add(began, || slot.age(self.recorder.now()));
-                return;
-            }
+            Timing::Call => slot.polls().end_call(),
             Timing::Exact => slot.polls().end(),
             Timing::IfLong => {
                 let Some(began) = slot.polls().end_untimed() else { return };
                 // That it was seen is rare.
                 self.settle();
+                if let Some(slot) = self.slot() {
+                    slot.polls().ran_here();
+                }
                 began
             }
         };

@@ -35,9 +35,9 @@ const PACES: [Pace; 2] = [Pace::Ready, Pace::PendingOnce];
 /// says where it goes.
 const LIMITS: [(Case, [f64; 2], f64, i64); 4] = [
     (Case::Off, [290.0, 330.0], 0.0, 192),
-    (Case::Lean, [1_550.0, 1_660.0], 0.0, 192),
-    (Case::Default, [1_660.0, 2_060.0], 0.0, 192),
-    (Case::Failing, [2_570.0, 2_970.0], 0.0, 192),
+    (Case::Lean, [1_580.0, 1_690.0], 0.0, 192),
+    (Case::Default, [1_780.0, 2_210.0], 0.0, 192),
+    (Case::Failing, [2_700.0, 3_120.0], 0.0, 192),
 ];
 
 fn main() -> ExitCode {

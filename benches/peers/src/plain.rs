@@ -12,12 +12,15 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, OriginalUri};
-use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::header::{self, CONTENT_TYPE, HeaderName};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower::Service;
+
+static USER_AGENT: HeaderName = header::USER_AGENT;
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 thread_local! {
     static CURRENT: RefCell<Option<Arc<Kept>>> = const { RefCell::new(None) };
@@ -73,13 +76,13 @@ where
     fn call(&mut self, request: Request<R>) -> Self::Future {
         let original = request.extensions().get::<OriginalUri>();
         let uri = original.map_or(request.uri(), |original| &original.0);
-        let header = |name| request.headers().get(name).cloned();
+        let header = |name: &HeaderName| request.headers().get(name).cloned();
         let kept = Arc::new(Kept {
             began: Instant::now(),
             method: request.method().clone(),
             target: uri.path_and_query().cloned(),
             route: request.extensions().get::<MatchedPath>().cloned(),
-            headers: [header(USER_AGENT.as_str()), header("x-request-id")],
+            headers: [header(&USER_AGENT), header(&REQUEST_ID)],
             polled_since: AtomicU64::new(0),
             busy: AtomicU64::new(0),
             longest: AtomicU64::new(0),
