@@ -35,7 +35,7 @@ impl<T> Striped<T> {
     /// The number of this thread's cell.
     #[inline]
     pub(crate) fn here(&self) -> usize {
-        thread_number() & self.others.len()
+        stripe(self.others.len() + 1)
     }
 
     /// The cell with this number; numbers wrap around.

@@ -11,12 +11,6 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// One observation.
-    #[cfg(test)]
-    pub(crate) fn one(at: Instant, took: Duration) -> Self {
-        Counts { total: 1, slowest: took, span: Some((at, at)) }
-    }
-
     /// How many requests.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -97,7 +91,7 @@ mod tests {
             for (at, took, total) in observed {
                 let (at, took) = (base + Duration::from_millis(at), Duration::from_millis(took));
                 added.add(at, took, total);
-                merged.merge(&Counts { total, ..Counts::one(at, took) });
+                merged.merge(&Counts { total, slowest: took, span: Some((at, at)) });
             }
             prop_assert_eq!(added, merged);
         }

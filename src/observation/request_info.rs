@@ -183,12 +183,8 @@ impl RequestInfo {
     /// `x-request-id` always are), was sent, and is text.
     #[must_use]
     pub fn header(&self, name: &HeaderName) -> Option<&str> {
-        self.header_value(name)?.to_str().ok()
-    }
-
-    pub(crate) fn header_value(&self, name: &HeaderName) -> Option<&HeaderValue> {
         let mut headers = self.headers();
-        headers.find(|(listed, _)| *listed == name).map(|(_, value)| value)
+        headers.find(|(listed, _)| *listed == name)?.1.to_str().ok()
     }
 
     /// The `user-agent` header, as it came.

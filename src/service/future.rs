@@ -99,6 +99,7 @@ where
         let mut this = self.project();
         let Some(watched) = this.watched else {
             return match this.state.as_mut().project() {
+                // By hand, as below: `map` moves a response once more.
                 StateProj::Running { future } => match future.poll(cx) {
                     Poll::Ready(Ok(response)) => {
                         let (head, body) = response.into_parts();
