@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::observation::{Counts, Endpoint, Key, Kind, Sample, Samples, Time};
+use crate::observation::{Counts, Endpoint, Fate, Key, Kind, Sample, Samples, Time};
 
 use super::IncidentId;
 use super::telling::Telling;
@@ -188,8 +188,8 @@ impl Incident {
 
     /// What a destination has not been told of.
     pub(super) fn held(&self, destination: usize) -> u64 {
-        let settled = self.tellings.get(destination).map_or(0, |telling| telling.settled);
-        self.counts.total.saturating_sub(settled)
+        let total = self.counts.total;
+        self.tellings.get(destination).map_or(total, |telling| telling.left_of(total))
     }
 
     /// It comes back: a new round of the same incident.
@@ -216,7 +216,9 @@ impl Incident {
         samples.merge(&self.samples, pick);
         self.samples = samples;
         for (telling, before) in self.tellings.iter_mut().zip(&earlier.tellings) {
-            telling.settled += before.settled;
+            for fate in Fate::all() {
+                telling.settled.settle(fate, before.settled.of(fate));
+            }
             telling.flush_to = None;
         }
     }
@@ -227,6 +229,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+    use crate::observation::Account;
 
     fn incident() -> Incident {
         let now = Time { mono: Instant::now(), wall: SystemTime::UNIX_EPOCH };
@@ -253,13 +256,14 @@ mod tests {
         let (mut it, mut earlier) = (incident(), incident());
         (it.counts.total, it.moved_in, it.moved_out) = (2, 3, 5);
         (earlier.counts.total, earlier.moved_in, earlier.moved_out) = (70, 110, 130);
-        it.tellings[0].settled = 1;
+        it.tellings[0].settled.settle(Fate::Delivered, 1);
         it.tellings[0].flush_to = Some(9);
-        earlier.tellings[0].settled = 40;
+        earlier.tellings[0].settled.settle(Fate::Delivered, 40);
         let before = it.version;
         it.absorb(&earlier, 0);
         assert_eq!((it.counts.total, it.moved_in, it.moved_out), (72, 113, 135));
-        assert_eq!((it.tellings[0].settled, it.tellings[0].flush_to), (41, None));
+        assert_eq!(it.tellings[0].settled, Account { delivered: 41, ..Account::default() });
+        assert_eq!(it.tellings[0].flush_to, None);
         assert!(it.version > before);
     }
 }

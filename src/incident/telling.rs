@@ -2,14 +2,16 @@
 
 use std::time::Instant;
 
+use crate::observation::{Account, Fate};
+
 use super::MessageRef;
 use super::budget::Weight;
 
 /// What one destination knows of an incident.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Telling {
-    /// The total that it was told, or that was settled otherwise.
-    pub(super) settled: u64,
+    /// What became of those that need not be told any more.
+    pub(super) settled: Account,
     /// Some message of ours about it is in the channel.
     pub(super) is_known: bool,
     /// The message that can be edited.
@@ -96,6 +98,26 @@ pub(super) struct Told {
 }
 
 impl Telling {
+    /// How many of `total` are not told, nor settled otherwise.
+    pub(super) fn left_of(&self, total: u64) -> u64 {
+        total.saturating_sub(self.settled.accounted())
+    }
+
+    /// So many more came to `fate`, which the destination's account says as well.
+    pub(super) fn settle(&mut self, account: &mut Account, fate: Fate, count: u64) {
+        self.settled.settle(fate, count);
+        account.settle(fate, count);
+    }
+
+    /// So many are told elsewhere: takes them out of both, the mildest first.
+    pub(super) fn unsettle(&mut self, account: &mut Account, mut count: u64) {
+        for fate in Fate::all() {
+            let taken = self.settled.unsettle(fate, count);
+            account.unsettle(fate, taken);
+            count -= taken;
+        }
+    }
+
     /// A visible message came to its end: the next one waits longer.
     pub(super) fn advance(&mut self, now: Instant) {
         if self.last_message.is_some() {

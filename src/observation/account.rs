@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::Fate;
+
 /// Why an observation is not told, by a rule somebody set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -140,16 +142,38 @@ impl Account {
             + self.pending
     }
 
-    pub(crate) fn suppress(&mut self, rule: Rule, count: u64) {
-        if let Some(cell) = self.suppressed.get_mut(rule as usize) {
+    fn cell(&mut self, fate: Fate) -> Option<&mut u64> {
+        match fate {
+            Fate::Coalesced => Some(&mut self.coalesced),
+            Fate::Delivered => Some(&mut self.delivered),
+            Fate::Suppressed(rule) => self.suppressed.get_mut(rule as usize),
+            Fate::Dropped(reason) => self.dropped.get_mut(reason as usize),
+        }
+    }
+
+    /// How many came to `fate`.
+    pub(crate) fn of(&self, fate: Fate) -> u64 {
+        match fate {
+            Fate::Coalesced => self.coalesced,
+            Fate::Delivered => self.delivered,
+            Fate::Suppressed(rule) => self.suppressed(rule),
+            Fate::Dropped(reason) => self.dropped(reason),
+        }
+    }
+
+    /// So many more came to `fate`.
+    pub(crate) fn settle(&mut self, fate: Fate, count: u64) {
+        if let Some(cell) = self.cell(fate) {
             *cell += count;
         }
     }
 
-    pub(crate) fn lose(&mut self, reason: DropReason, count: u64) {
-        if let Some(cell) = self.dropped.get_mut(reason as usize) {
-            *cell += count;
-        }
+    /// Takes back up to `count` of those that came to `fate`; returns how many.
+    pub(crate) fn unsettle(&mut self, fate: Fate, count: u64) -> u64 {
+        let Some(cell) = self.cell(fate) else { return 0 };
+        let taken = count.min(*cell);
+        *cell -= taken;
+        taken
     }
 }
 

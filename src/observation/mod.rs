@@ -10,6 +10,7 @@ mod counts;
 mod detail;
 mod endpoint;
 mod facts;
+mod fate;
 mod identity;
 mod in_flight;
 mod key;
@@ -61,6 +62,7 @@ pub(crate) use age::Age;
 pub(crate) use detail::{Detail, DetailRoom};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use facts::{Facts, Reason};
+pub(crate) use fate::Fate;
 pub(crate) use key::KeyRef;
 #[cfg(feature = "request-logs")]
 pub(crate) use privacy::MASK;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::observation::{Endpoint, Key, Rule, Time, later};
+use crate::observation::{Endpoint, Fate, Key, Rule, Time, later};
 
 use super::super::incident::{Incident, Phase};
 use super::{Ending, Engine, IncidentId};
@@ -25,7 +25,7 @@ impl Engine {
             let expired = expired.min(incident.counts.total);
             incident.counts.total -= expired;
             for destination in &mut self.destinations {
-                destination.account.suppress(Rule::BelowThreshold, expired);
+                destination.account.settle(Fate::Suppressed(Rule::BelowThreshold), expired);
             }
             match seen.front() {
                 Some((at, _)) if !hangs => wakes.push(later(at.mono, window)),
@@ -268,7 +268,7 @@ impl Engine {
         }
         // A fallback that stood by all the time was never asked.
         for (at, place) in self.destinations.iter_mut().enumerate() {
-            place.account.suppress(Rule::Standby, incident.held(at));
+            place.account.settle(Fate::Suppressed(Rule::Standby), incident.held(at));
         }
         if self.live.get(&incident.key) == Some(&id) {
             self.live.remove(&incident.key);

@@ -131,7 +131,7 @@ impl Engine {
     pub(super) fn is_wanted(&self, incident: &Incident, destination: DestinationIndex) -> bool {
         let wanted = |one: &&Incident| {
             one.tellings.get(destination).is_some_and(|telling| {
-                telling.flush_to.is_some_and(|to| telling.settled < to.min(one.counts.total))
+                telling.flush_to.is_some_and(|to| telling.left_of(to.min(one.counts.total)) > 0)
             })
         };
         self.family(incident).iter().any(wanted)

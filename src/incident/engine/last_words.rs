@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::time::Instant;
 
-use crate::observation::{Key, Rule, Time};
+use crate::observation::{Fate, Key, Rule, Time};
 
 use super::super::budget::Weight;
 use super::super::incident::Incident;
@@ -23,9 +23,8 @@ impl Engine {
         // What never reached its threshold is not told.
         for incident in self.incidents.values_mut().filter(|incident| incident.is_below()) {
             for (telling, place) in incident.tellings.iter_mut().zip(&mut self.destinations) {
-                let rest = incident.counts.total.saturating_sub(telling.settled);
-                place.account.suppress(Rule::BelowThreshold, rest);
-                telling.settled += rest;
+                let rest = telling.left_of(incident.counts.total);
+                telling.settle(&mut place.account, Fate::Suppressed(Rule::BelowThreshold), rest);
             }
         }
     }

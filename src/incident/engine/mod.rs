@@ -249,7 +249,7 @@ impl Engine {
     pub(crate) fn is_flushed(&self) -> bool {
         self.told().all(|(incident, _, telling)| {
             let total = incident.counts.total;
-            telling.flush_to.is_none_or(|wanted| telling.settled >= wanted.min(total))
+            telling.flush_to.is_none_or(|wanted| telling.left_of(wanted.min(total)) == 0)
         })
     }
 

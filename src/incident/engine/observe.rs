@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::observation::{Counts, Endpoint, Key, Kind, Rule, Sample, Samples, Time, later};
+use crate::observation::{Counts, Endpoint, Fate, Key, Kind, Rule, Sample, Samples, Time, later};
 
 use super::super::incident::{Hanging, Incident, Phase};
 use super::super::input::{Observed, StillRunning};
@@ -23,7 +23,7 @@ impl Engine {
         if let Some(silence) = silence {
             silence.held += counts.total;
             for destination in &mut self.destinations {
-                destination.account.suppress(Rule::Silence, counts.total);
+                destination.account.settle(Fate::Suppressed(Rule::Silence), counts.total);
             }
             self.silenced(now, &key, counts.total);
             // Silenced, but seen.

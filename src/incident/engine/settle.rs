@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::observation::{Account, DropReason, Key, Rule, Time};
+use crate::observation::{DropReason, Fate, Key, Rule, Time};
 
 use super::super::incident::{Incident, Phase};
 use super::{Asked, Carried, DestinationIndex, Engine, IncidentId, Manner, SentOutcome, Subject};
@@ -105,21 +105,19 @@ impl Engine {
         let settled = total.min(incident.counts.total);
         let Some(telling) = incident.tellings.get_mut(destination) else { return };
         let Some(place) = self.destinations.get_mut(destination) else { return };
-        let new = settled.saturating_sub(telling.settled);
+        let new = telling.left_of(settled);
         match outcome {
             SentOutcome::Posted(_) | SentOutcome::Adopted(_) => {
                 let detailed = u64::from(in_detail).min(new);
-                place.account.delivered += detailed;
-                place.account.coalesced += new - detailed;
-                telling.settled += new;
+                telling.settle(&mut place.account, Fate::Delivered, detailed);
+                telling.settle(&mut place.account, Fate::Coalesced, new - detailed);
                 if !place.stands_by {
                     self.relieve_fallbacks(id, settled);
                 }
             }
             SentOutcome::Stale => {}
             SentOutcome::Dropped(reason) => {
-                place.account.lose(*reason, new);
-                telling.settled += new;
+                telling.settle(&mut place.account, Fate::Dropped(*reason), new);
             }
         }
     }
@@ -208,9 +206,8 @@ impl Engine {
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         for (telling, place) in incident.tellings.iter_mut().zip(&mut self.destinations) {
             if place.stands_by {
-                let new = settled.saturating_sub(telling.settled);
-                place.account.suppress(Rule::Standby, new);
-                telling.settled += new;
+                let new = telling.left_of(settled);
+                telling.settle(&mut place.account, Fate::Suppressed(Rule::Standby), new);
             }
         }
     }
@@ -230,9 +227,14 @@ impl Engine {
             self.changed(id);
         }
         self.forget_nearby(key, moved);
-        // The incident is gone, and all of it was settled.
+        // No incident had the rest: a silence held it, or its incident is gone
+        // and all of it was settled.
+        let silenced = Fate::Suppressed(Rule::Silence);
         for destination in &mut self.destinations {
-            unsettle(&mut destination.account, count);
+            let mut rest = count;
+            for fate in std::iter::once(silenced).chain(Fate::all()) {
+                rest -= destination.account.unsettle(fate, rest);
+            }
         }
     }
 
@@ -244,9 +246,8 @@ impl Engine {
         incident.moved_out += moved;
         incident.nearby.own = incident.nearby.own.saturating_sub(moved);
         for (telling, place) in incident.tellings.iter_mut().zip(&mut self.destinations) {
-            let over = telling.settled.saturating_sub(incident.counts.total);
-            telling.settled -= over;
-            unsettle(&mut place.account, over);
+            let over = telling.settled.accounted().saturating_sub(incident.counts.total);
+            telling.unsettle(&mut place.account, over);
         }
         if let Phase::Below { seen, .. } = &mut incident.phase {
             take_back(seen, moved);
@@ -257,13 +258,12 @@ impl Engine {
     pub(super) fn abandon(&mut self) {
         for incident in self.incidents.values_mut() {
             for (telling, place) in incident.tellings.iter_mut().zip(&mut self.destinations) {
-                let rest = incident.counts.total.saturating_sub(telling.settled);
-                if place.stands_by {
-                    place.account.suppress(Rule::Standby, rest);
-                } else {
-                    place.account.lose(DropReason::Shutdown, rest);
-                }
-                telling.settled += rest;
+                let rest = telling.left_of(incident.counts.total);
+                let fate = match place.stands_by {
+                    true => Fate::Suppressed(Rule::Standby),
+                    false => Fate::Dropped(DropReason::Shutdown),
+                };
+                telling.settle(&mut place.account, fate, rest);
             }
         }
         self.actions.clear();
@@ -281,17 +281,4 @@ fn take_back(seen: &mut VecDeque<(Time, u64)>, mut count: u64) {
             seen.pop_back();
         }
     }
-}
-
-/// Takes `count` back out of what an account has settled, mildest first.
-fn unsettle(account: &mut Account, mut count: u64) {
-    let mut from = |cell: &mut u64| {
-        let taken = count.min(*cell);
-        *cell -= taken;
-        count -= taken;
-    };
-    from(&mut account.coalesced);
-    from(&mut account.delivered);
-    account.suppressed.iter_mut().for_each(&mut from);
-    account.dropped.iter_mut().for_each(from);
 }
