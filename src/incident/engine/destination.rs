@@ -26,6 +26,8 @@ pub(super) struct Destination {
     pub(super) stands_by: bool,
     pub(super) account: Account,
     pub(super) budget: Budget,
+    /// What is on its way of incidents that are gone.
+    pub(super) of_gone: HashMap<IncidentId, Asked>,
     /// Which part of a step its series are late by, so that replicas take turns.
     pub(super) phase: f64,
     /// The action to say the last words is out and not answered.
@@ -64,6 +66,7 @@ impl Destination {
             stands_by: role.is_fallback,
             account: Account::default(),
             budget: Budget::new(policy),
+            of_gone: HashMap::new(),
             phase: if policy.replicas > 1 { phase } else { 0.0 },
             farewell: None,
             outage: None,

@@ -219,10 +219,10 @@ impl Engine {
     /// Lets `into` tell what is left of `from`.
     pub(super) fn merge_into(&mut self, from: IncidentId, into: IncidentId) {
         let pick = self.random.u64(..);
-        self.give_back(from);
         #[cfg(test)]
         self.merged.push((from, into));
         let Some(from) = self.incidents.remove(&from) else { return };
+        self.keep_places(&from);
         if let Some(host) = from.host.and_then(|host| self.incidents.get_mut(&host)) {
             host.members.retain(|member| *member != from.id);
         }
@@ -238,15 +238,12 @@ impl Engine {
         }
     }
 
-    /// An incident goes while messages about it are on their way: they are taken
-    /// for seen.
-    fn give_back(&mut self, id: IncidentId) {
-        let Some(incident) = self.incidents.get(&id) else { return };
-        for (telling, place) in incident.tellings.iter().zip(&mut self.destinations) {
+    /// An incident goes while messages about it are on their way: they keep
+    /// their places in the budget until they are answered.
+    fn keep_places(&mut self, gone: &Incident) {
+        for (telling, place) in gone.tellings.iter().zip(&mut self.destinations) {
             if let Some(asked) = telling.asked {
-                if let Some(weight) = asked.weight {
-                    place.budget.settle(asked.since, weight, true);
-                }
+                place.of_gone.insert(gone.id, asked);
             }
         }
     }
@@ -258,8 +255,8 @@ impl Engine {
     }
 
     pub(super) fn remove(&mut self, id: IncidentId) {
-        self.give_back(id);
         let Some(incident) = self.incidents.remove(&id) else { return };
+        self.keep_places(&incident);
         // What is left of it, below its threshold, stands by itself.
         for member in &incident.members {
             if self.incidents.get(member).is_some_and(|one| one.host == Some(id)) {

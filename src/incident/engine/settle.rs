@@ -59,10 +59,12 @@ impl Engine {
     ) {
         let Some(place) = self.destinations.get_mut(destination) else { return };
         let asked: Option<Asked> = match subject {
-            Subject::Incident(id) => {
-                let incident = self.incidents.get_mut(&id);
-                incident.and_then(|one| one.tellings.get_mut(destination)?.asked.take())
-            }
+            Subject::Incident(id) => match self.incidents.get_mut(&id) {
+                Some(one) => {
+                    one.tellings.get_mut(destination).and_then(|telling| telling.asked.take())
+                }
+                None => place.of_gone.remove(&id),
+            },
             Subject::Details(id) => {
                 self.told_details(destination, id);
                 return;

@@ -261,3 +261,22 @@ fn several_routes_go_before_one() {
     let told = bench.deliver();
     assert_eq!(told[0].view.key(), &Key::RollUp { kind: Kind::Slow }, "{told:?}");
 }
+
+#[test]
+fn a_message_is_counted_when_it_is_seen_though_its_incident_is_gone() {
+    let policy = IncidentPolicy::default().roll_up_at(0).budget(3, 3);
+    let mut bench = Bench::new(policy, WEBHOOK);
+    bench.observe(&failed("/a"), 1);
+    let [action] = bench.actions()[..] else { panic!("one message") };
+    let (_, carried, _) = bench.view(action).unwrap();
+    // It is on its way for so long that a later incident takes it in.
+    bench.pass(2 * HOUR);
+    bench.pass(2 * HOUR);
+    bench.observe(&failed("/a"), 1);
+    bench.pass(2 * HOUR);
+    bench.pass(2 * HOUR);
+    assert_eq!(bench.engine.merged.len(), 1);
+    bench.sent(action, carried, SentOutcome::Posted(None));
+    bench.observe_all(&panics(4));
+    assert_eq!(bench.briefs(), ["post Ended 2", "post Holding 0"]);
+}
