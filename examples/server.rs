@@ -76,13 +76,21 @@ async fn run() -> Result<(), Box<dyn Error>> {
     }
 
     let draining = handle.clone();
-    axum::serve(listener, app(alerts))
-        .with_graceful_shutdown(async move {
-            stop_signal().await;
-            draining.draining();
-            println!("stopping");
-        })
-        .await?;
+    let (stopping, stopped) = tokio::sync::oneshot::channel();
+    let server = axum::serve(listener, app(alerts)).with_graceful_shutdown(async move {
+        stop_signal().await;
+        draining.draining();
+        println!("stopping; once more to wait for no request");
+        let _ = stopping.send(());
+    });
+    let impatient = async {
+        let _ = stopped.await;
+        stop_signal().await;
+    };
+    tokio::select! {
+        served = server => served?,
+        () = impatient => {}
+    }
     let report = handle.shutdown(Duration::from_secs(5)).await;
     println!("alerts: {report}");
     Ok(())

@@ -147,6 +147,25 @@ async fn a25_rubbish_in_the_proxys_variables_stops_nothing() {
     }
 }
 
+#[tokio::test]
+#[cfg(unix)]
+async fn the_second_signal_waits_for_no_request() {
+    let inbox = Inbox::start().await.unwrap();
+    let url = inbox.webhook_url();
+    let mut server = Server::start(&[("SLACK_ALERT_WEBHOOK_URL", &*url)]);
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.write_all(b"GET /stream/600 HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    assert!(stream.read(&mut [0; 64]).unwrap() > 0);
+    server.signal("-INT");
+    assert_eq!(server.next_line(), "stopping; once more to wait for no request\n");
+    server.signal("-INT");
+    let begun = std::time::Instant::now();
+    let said = server.said();
+    assert!(said.contains("all told; 0 observed"), "{said}");
+    // The request would have gone on for a minute.
+    assert!(begun.elapsed() < SOON);
+}
+
 /// A container that is frozen, or a lid that is closed.
 #[tokio::test]
 async fn a_process_that_did_not_run_for_a_while_says_so_once() {

@@ -35,11 +35,20 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}; build the examples", path.display()));
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut server = Server { child, address: nowhere, output };
+        let line = server.next_line();
         let address = line.trim().strip_prefix("listening on http://").expect("an address");
-        Server { child, address: address.parse().unwrap(), output }
+        server.address = address.parse().unwrap();
+        server
+    }
+
+    /// Its next line.
+    pub(crate) fn next_line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line
     }
 
     /// Sends it a signal.
