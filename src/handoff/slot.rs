@@ -132,3 +132,15 @@ impl Slot {
             || self.parent.as_ref().is_some_and(|parent| parent.is_watched_by(layer))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_in_flight_takes_what_the_tuning_guide_says() {
+        // With the two counts of its `Arc`.
+        let taken = size_of::<Slot>() + 2 * size_of::<usize>();
+        assert!((350..=450).contains(&taken), "{taken} bytes");
+    }
+}
