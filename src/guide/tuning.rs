@@ -66,8 +66,8 @@
 //! future and body to move through.
 //!
 //! Memory is bounded: 256 live keys, 64 guessed routes, about 2 MiB of samples
-//! and 1 MiB of logs and backtraces that wait to be told; plus what is kept of
-//! each request in flight, about 400 bytes.
+//! and 1 MiB of logs and backtraces that wait to be told; plus 512 bytes for each
+//! request in flight.
 //!
 //! [`IncidentPolicy`]: crate::IncidentPolicy
 //! [`mention_environments`]: crate::AlertConfigBuilder::mention_environments
