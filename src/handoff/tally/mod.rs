@@ -1,21 +1,30 @@
 //! [`Tally`]: what requests count, until our thread takes it.
 
+mod batch;
+mod entry;
+mod key_hash;
+mod stripe;
+
 use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::observation::lock::{relock, try_relock};
-use crate::observation::{
-    Age, ByRule, Counts, DropReason, Facts, Key, KeyRef, Kind, MAX_KEYS, RouteRef, Rule, Samples,
-    Window,
-};
+use crate::observation::lock::relock;
+use crate::observation::{Counts, DropReason, Facts, Key, KeyRef, Kind, MAX_KEYS, Rule, Window};
 
 use super::stripe::Striped;
 use super::sync::Mutex;
-use super::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use super::sync::atomic::{AtomicBool, Ordering};
+
+use batch::{BatchRow, Undrained};
+use entry::Entry;
+use key_hash::Prehashed;
+use stripe::{Row, Stripe, recent_place};
+
+pub(crate) use batch::Batch;
 
 /// What requests count, until our thread takes it.
 ///
@@ -32,71 +41,6 @@ pub(crate) struct Tally {
     wake: Notify,
 }
 
-type Prehashed = BuildHasherDefault<KeyHash>;
-
-/// Of so many observations each sample is wanted.
-const FIRST_FEW: u64 = 8;
-
-/// So many rows are remembered without a hash.
-const RECENT: usize = 16;
-
-#[derive(Debug)]
-struct Entry {
-    key: Key,
-    window: Mutex<Window>,
-    /// What took at least so long, in nanoseconds, is slower than all in the
-    /// window: asked without its lock, which all threads share.
-    slower_from: AtomicU64,
-}
-
-impl Entry {
-    fn new(key: Key) -> Arc<Self> {
-        Arc::new(Entry { key, window: Mutex::default(), slower_from: AtomicU64::new(0) })
-    }
-
-    /// Whether a sample is wanted of the `count`th observation since our thread
-    /// has drained: of the first few, of fewer and fewer later on, and of those
-    /// that are slower than before.
-    fn wants(&self, count: u64, took: Duration) -> bool {
-        count <= FIRST_FEW
-            || count.is_power_of_two()
-            || Age::from(took).nanos() >= self.slower_from.load(Ordering::Relaxed)
-    }
-
-    /// Offers a sample to the window, unless somebody else holds it.
-    fn offer(&self, fill: impl FnOnce(&mut Window)) {
-        let Some(mut window) = try_relock(&self.window) else { return };
-        fill(&mut window);
-        let slowest = window.slowest().map_or(0, |took| Age::from(took).nanos());
-        self.slower_from.store(slowest.saturating_add(1), Ordering::Relaxed);
-    }
-
-    fn drain(&self) -> Samples {
-        let mut window = relock(&self.window);
-        self.slower_from.store(0, Ordering::Relaxed);
-        window.drain()
-    }
-}
-
-#[derive(Debug, Default)]
-struct Stripe {
-    /// All that was ever observed here.
-    observed: u64,
-    /// Signed: what one thread suppressed, another may tell after all.
-    suppressed: [i64; Rule::ALL.len()],
-    dropped: [u64; DropReason::ALL.len()],
-    /// Nobody drains any more: count what comes as dropped.
-    closed: Option<DropReason>,
-    index: HashMap<u64, usize, Prehashed>,
-    /// Where keys of requests were found last: spares a storm the hash of its
-    /// key. Only guesses, which the row's key confirms.
-    recent: [usize; RECENT],
-    rows: Vec<Row>,
-    /// Rows that count something.
-    touched: Vec<usize>,
-    vacant: Vec<usize>,
-}
-
 /// Where an observation had been before it is counted.
 #[derive(Clone, Copy)]
 enum Before<'a> {
@@ -105,62 +49,6 @@ enum Before<'a> {
     /// It is counted there already.
     Same,
     Counted(KeyRef<'a>),
-}
-
-#[derive(Debug)]
-struct Row {
-    entry: Arc<Entry>,
-    counts: Counts,
-    moved_in: u64,
-    moved_out: u64,
-    touched: bool,
-}
-
-/// What our thread takes from the tally.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    pub(crate) rows: Vec<BatchRow>,
-}
-
-/// What was counted of one key since the last time.
-#[derive(Debug)]
-pub(crate) struct BatchRow {
-    pub(crate) key: Key,
-    /// New observations; `total` includes `moved_in` and not `moved_out`.
-    pub(crate) counts: Counts,
-    /// Requests that had been counted under another key and ended worse.
-    pub(crate) moved_in: u64,
-    /// Requests counted here before that ended under a worse key.
-    pub(crate) moved_out: u64,
-    pub(crate) samples: Samples,
-}
-
-impl Batch {
-    /// By how much this batch changes the number of pending observations.
-    pub(crate) fn net(&self) -> i128 {
-        self.rows.iter().map(|row| i128::from(row.counts.total) - i128::from(row.moved_out)).sum()
-    }
-}
-
-impl BatchRow {
-    pub(crate) fn new(key: Key) -> Self {
-        BatchRow {
-            key,
-            counts: Counts::default(),
-            moved_in: 0,
-            moved_out: 0,
-            samples: Samples::default(),
-        }
-    }
-}
-
-/// The tally's part of a ledger snapshot.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Undrained {
-    pub(crate) observed: u64,
-    pub(crate) waiting: i128,
-    pub(crate) suppressed: ByRule,
-    pub(crate) dropped: [u64; DropReason::ALL.len()],
 }
 
 impl Tally {
@@ -448,51 +336,6 @@ impl Tally {
         sum.waiting += i128::from(ahead);
         sum.suppressed = suppressed.map(|count| u64::try_from(count).unwrap_or(0));
         sum
-    }
-}
-
-/// Where a key's row is remembered: by where its route is written, which is the
-/// router's own text.
-#[inline]
-fn recent_place(key: KeyRef<'_>) -> Option<usize> {
-    let KeyRef::Request { route: RouteRef::Known(route), .. } = key else { return None };
-    Some((route.as_ptr().addr() / 16 + route.len()) % RECENT)
-}
-
-impl Stripe {
-    /// Whether that row is the key's.
-    #[inline]
-    fn is_of(&self, row: usize, key: KeyRef<'_>) -> bool {
-        self.rows.get(row).is_some_and(|row| row.entry.key.is(key))
-    }
-
-    fn touch(&mut self, row: usize) -> Option<&mut Row> {
-        let found = self.rows.get_mut(row)?;
-        if !found.touched {
-            found.touched = true;
-            self.touched.push(row);
-        }
-        Some(found)
-    }
-}
-
-/// Passes on a hash that was made already.
-#[derive(Clone, Copy, Debug, Default)]
-struct KeyHash(u64);
-
-impl Hasher for KeyHash {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 }
 
