@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::observation::{Counts, Endpoint, Fate, Key, Kind, Sample, Samples, Time};
+use crate::observation::{Counts, Endpoint, Key, Kind, Sample, Samples, Time};
 
 use super::IncidentId;
 use super::telling::Telling;
@@ -216,9 +216,7 @@ impl Incident {
         samples.merge(&self.samples, pick);
         self.samples = samples;
         for (telling, before) in self.tellings.iter_mut().zip(&earlier.tellings) {
-            for fate in Fate::all() {
-                telling.settled.settle(fate, before.settled.of(fate));
-            }
+            telling.settled.merge(&before.settled);
             telling.flush_to = None;
         }
     }
@@ -229,7 +227,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::observation::Account;
+    use crate::observation::{Account, Fate};
 
     fn incident() -> Incident {
         let now = Time { mono: Instant::now(), wall: SystemTime::UNIX_EPOCH };

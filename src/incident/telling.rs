@@ -59,7 +59,6 @@ pub(super) struct Shown {
 /// A message that is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
-    pub(super) since: Instant,
     /// It may be more than an edit.
     pub(super) is_visible: bool,
     /// What it takes of the budget.
@@ -68,8 +67,8 @@ pub(super) struct Asked {
 
 impl Asked {
     /// An edit, which takes nothing of the budget.
-    pub(super) fn edit(now: Instant) -> Self {
-        Asked { since: now, is_visible: false, weight: None }
+    pub(super) fn edit() -> Self {
+        Asked { is_visible: false, weight: None }
     }
 }
 

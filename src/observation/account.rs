@@ -168,6 +168,11 @@ impl Account {
         }
     }
 
+    /// All that came to a fate there is counted here.
+    pub(crate) fn merge(&mut self, other: &Account) {
+        Fate::all().for_each(|fate| self.settle(fate, other.of(fate)));
+    }
+
     /// Takes back up to `count` of those that came to `fate`; returns how many.
     pub(crate) fn unsettle(&mut self, fate: Fate, count: u64) -> u64 {
         let Some(cell) = self.cell(fate) else { return 0 };

@@ -2,7 +2,8 @@
 
 use super::{DropReason, Rule};
 
-/// What became of an observation, for one destination and for good.
+/// What became of an observation at one destination. It stays so, unless the
+/// request ends worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Told as part of a count.

@@ -30,7 +30,7 @@ impl Engine {
     pub(super) fn ask_due(&mut self, now: Instant) {
         self.ask_corrections(now);
         for destination in self.speaking() {
-            self.ask_outage(now, destination);
+            self.ask_outage(destination);
             let wishes = self.wishes(now, destination);
             let mut held = Vec::new();
             for wish in wishes {
@@ -39,7 +39,7 @@ impl Engine {
                         held.push(wish.id);
                     }
                     if wish.edit {
-                        self.ask(now, destination, wish.id, Urgency::Progress, None);
+                        self.ask(destination, wish.id, Urgency::Progress, None);
                     }
                 }
             }
@@ -64,7 +64,7 @@ impl Engine {
             };
             let due: Vec<_> = self.incidents.values().filter(due).map(|one| one.id).collect();
             for id in due {
-                self.ask(now, destination, id, Urgency::Progress, None);
+                self.ask(destination, id, Urgency::Progress, None);
             }
         }
     }
@@ -102,7 +102,7 @@ impl Engine {
         }
         wakes.into_iter().for_each(|at| self.wake_at(at));
         for id in edits {
-            self.ask(now, destination, id, Urgency::Progress, None);
+            self.ask(destination, id, Urgency::Progress, None);
         }
         wishes.sort_by_key(|wish| (Reverse(wish.severity), wish.id));
         wishes
@@ -118,22 +118,21 @@ impl Engine {
                 self.wake_at(at);
                 return false;
             }
-            place.ask(now, wish.weight)
+            place.ask(wish.weight)
         } else {
-            Asked { since: now, is_visible: true, weight: None }
+            Asked { is_visible: true, weight: None }
         };
         let urgency = match wish.what {
             What::First | What::Anew | What::Again | What::Worse => Urgency::First,
             _ => Urgency::Progress,
         };
-        self.ask(now, destination, wish.id, urgency, Some(asked));
+        self.ask(destination, wish.id, urgency, Some(asked));
         true
     }
 
     /// Wants an incident told: seen, or by an edit.
     pub(super) fn ask(
         &mut self,
-        now: Instant,
         destination: DestinationIndex,
         id: IncidentId,
         urgency: Urgency,
@@ -141,19 +140,19 @@ impl Engine {
     ) {
         let telling = self.incidents.get_mut(&id).and_then(|i| i.tellings.get_mut(destination));
         let Some(telling) = telling else { return };
-        let asked = asked.unwrap_or(Asked::edit(now));
+        let asked = asked.unwrap_or(Asked::edit());
         telling.asked = Some(asked);
         self.actions.push_back(Action { destination, subject: Subject::Incident(id), urgency });
     }
 
     /// Says before all else for how long nothing could be delivered.
-    fn ask_outage(&mut self, now: Instant, destination: DestinationIndex) {
+    fn ask_outage(&mut self, destination: DestinationIndex) {
         let Some(place) = self.destinations.get_mut(destination) else { return };
         if place.outage.is_none_or(|outage| outage.asked.is_some()) {
             return;
         }
         // Not held by the budget: what follows can't be understood without it.
-        let asked = place.ask(now, Weight::Holding);
+        let asked = place.ask(Weight::Holding);
         if let Some(outage) = &mut place.outage {
             outage.asked = Some(asked);
         }
@@ -205,7 +204,7 @@ impl Engine {
                 self.wake_at(at);
                 return;
             }
-            Asked::edit(now)
+            Asked::edit()
         } else {
             let again = holding.last.map(|last| later(last, window)).filter(|at| *at > now);
             let free = place.budget.free_at(now, Weight::Holding);
@@ -213,7 +212,7 @@ impl Engine {
                 self.wake_at(at);
                 return;
             }
-            place.ask(now, Weight::Holding)
+            place.ask(Weight::Holding)
         };
         place.holding.asked = Some(asked);
         let (subject, urgency) = (Subject::Holding, Urgency::Progress);

@@ -7,7 +7,7 @@ use crate::observation::Account;
 
 use super::super::budget::{Budget, Weight};
 use super::super::telling::Asked;
-use super::{IncidentId, IncidentPolicy, Mention, MessageRef};
+use super::{IncidentId, IncidentPolicy, Mention, MessageRef, Subject};
 
 /// What a destination can do, and whether it speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub(super) struct Destination {
     pub(super) stands_by: bool,
     pub(super) account: Account,
     pub(super) budget: Budget,
-    /// What is on its way of incidents that are gone.
-    pub(super) of_gone: HashMap<IncidentId, Asked>,
+    /// Places of messages on their way whose subject is gone.
+    pub(super) of_gone: HashMap<Subject, Weight>,
     /// Which part of a step its series are late by, so that replicas take turns.
     pub(super) phase: f64,
     /// The action to say the last words is out and not answered.
@@ -76,9 +76,17 @@ impl Destination {
         }
     }
 
+    /// What `subject` names goes while a message about it is on its way, which
+    /// keeps its place in the budget.
+    pub(super) fn keep_place(&mut self, subject: Subject, asked: Option<Asked>) {
+        if let Some(weight) = asked.and_then(|asked| asked.weight) {
+            self.of_gone.insert(subject, weight);
+        }
+    }
+
     /// Takes a place in the budget.
-    pub(super) fn ask(&mut self, now: Instant, weight: Weight) -> Asked {
+    pub(super) fn ask(&mut self, weight: Weight) -> Asked {
         self.budget.take(weight);
-        Asked { since: now, is_visible: true, weight: Some(weight) }
+        Asked { is_visible: true, weight: Some(weight) }
     }
 }

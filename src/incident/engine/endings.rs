@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::observation::{Endpoint, Fate, Key, Rule, Time, later};
 
 use super::super::incident::{Incident, Phase};
-use super::{Ending, Engine, IncidentId};
+use super::{Ending, Engine, IncidentId, Subject};
 
 impl Engine {
     /// Thresholds that were not reached in time.
@@ -239,12 +239,10 @@ impl Engine {
     }
 
     /// An incident goes while messages about it are on their way: they keep
-    /// their places in the budget until they are answered.
+    /// their places in the budget until they are answered or skipped.
     fn keep_places(&mut self, gone: &Incident) {
         for (telling, place) in gone.tellings.iter().zip(&mut self.destinations) {
-            if let Some(asked) = telling.asked {
-                place.of_gone.insert(gone.id, asked);
-            }
+            place.keep_place(Subject::Incident(gone.id), telling.asked);
         }
     }
 

@@ -1,7 +1,6 @@
 //! The process stops: what nobody watches any more.
 
 use std::cmp::Reverse;
-use std::time::Instant;
 
 use crate::observation::{Fate, Key, Rule, Time};
 
@@ -31,10 +30,10 @@ impl Engine {
 
     /// Asks for what is left to say before the process ends: that nobody
     /// watches any more, then what was never told.
-    pub(super) fn ask_last_words(&mut self, now: Instant) {
+    pub(super) fn ask_last_words(&mut self) {
         for destination in self.speaking() {
             let can_edit = self.destinations.get(destination).is_some_and(|place| place.can_edit);
-            self.ask_farewell(now, destination);
+            self.ask_farewell(destination);
             let (mut last, mut first) = (Vec::new(), Vec::new());
             for incident in self.incidents.values().filter(|incident| self.is_told(incident)) {
                 let Some(telling) = incident.tellings.get(destination) else { continue };
@@ -51,22 +50,22 @@ impl Engine {
                 }
             }
             for id in last {
-                self.ask(now, destination, id, Urgency::Last, None);
+                self.ask(destination, id, Urgency::Last, None);
             }
             for id in first {
                 let place = self.destinations.get_mut(destination);
-                let asked = place.map(|place| place.ask(now, Weight::Major));
-                self.ask(now, destination, id, Urgency::First, asked);
+                let asked = place.map(|place| place.ask(Weight::Major));
+                self.ask(destination, id, Urgency::First, asked);
             }
         }
     }
 
     /// Wants the last words said, if there are any left to say.
-    fn ask_farewell(&mut self, now: Instant, destination: DestinationIndex) {
+    fn ask_farewell(&mut self, destination: DestinationIndex) {
         let due = !self.unwatched(destination).is_empty();
         let Some(place) = self.destinations.get_mut(destination) else { return };
         if due && place.farewell.is_none() {
-            place.farewell = Some(place.ask(now, Weight::Major));
+            place.farewell = Some(place.ask(Weight::Major));
             let (subject, urgency) = (Subject::Farewell, Urgency::Last);
             self.actions.push_back(Action { destination, subject, urgency });
         }

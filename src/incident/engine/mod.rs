@@ -171,7 +171,7 @@ impl Engine {
         let now = self.engine_time(now);
         self.wake = None;
         if self.stopping {
-            self.ask_last_words(now.mono);
+            self.ask_last_words();
             return;
         }
         self.end_silences(now.mono);

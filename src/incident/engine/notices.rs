@@ -46,9 +46,7 @@ impl Engine {
         while self.silences_over.len() > MAX_OVER {
             let oldest = self.silences_over.remove(0);
             for (asked, place) in oldest.asked.iter().zip(&mut self.destinations) {
-                if let Some(weight) = asked.and_then(|asked| asked.weight) {
-                    place.budget.settle(oldest.quiet.until, weight, true);
-                }
+                place.keep_place(Subject::SilenceOver(oldest.quiet.id), *asked);
             }
         }
     }
@@ -76,7 +74,7 @@ impl Engine {
                 wake = Some(at);
                 break;
             }
-            *asked = Some(place.ask(now, Weight::Minor));
+            *asked = Some(place.ask(Weight::Minor));
             let (subject, urgency) = (Subject::SilenceOver(over.quiet.id), Urgency::Progress);
             self.actions.push_back(Action { destination, subject, urgency });
         }

@@ -236,9 +236,7 @@ impl Engine {
     /// open, if that is new.
     fn begin_again(&mut self, now: Time, id: IncidentId) -> (IncidentId, Option<IncidentId>) {
         let root = self.root(id);
-        let is_route = root != id
-            && self.incidents.get(&root).is_some_and(|root| matches!(root.key, Key::RollUp { .. }));
-        if !is_route {
+        if !self.is_route_of(id, root) {
             self.detach(id);
             self.reopen(now, id);
             // Its route may fail by now, or others with it.
@@ -256,12 +254,20 @@ impl Engine {
         (fresh, None)
     }
 
+    /// Whether `root` tells the incident as one of its routes, and not as what
+    /// happened beside them.
+    fn is_route_of(&self, id: IncidentId, root: IncidentId) -> bool {
+        let kind = self.incidents.get(&id).map(|incident| incident.key.kind());
+        let key = self.incidents.get(&root).map(|root| &root.key);
+        matches!(key, Some(Key::RollUp { kind: many }) if Some(*many) == kind)
+    }
+
     /// What was below its threshold has reached it, and goes on where an
     /// earlier incident of its key had ended.
     fn come_back(&mut self, now: Time, earlier: IncidentId, fresh: IncidentId) {
         let key = self.incidents.get(&fresh).map(|incident| incident.key.clone());
         let root = self.root(earlier);
-        if root != earlier {
+        if self.is_route_of(earlier, root) {
             self.reopen(now, root);
             self.attach(fresh, root);
             self.endpoints_changed = true;

@@ -59,12 +59,10 @@ impl Engine {
     ) {
         let Some(place) = self.destinations.get_mut(destination) else { return };
         let asked: Option<Asked> = match subject {
-            Subject::Incident(id) => match self.incidents.get_mut(&id) {
-                Some(one) => {
-                    one.tellings.get_mut(destination).and_then(|telling| telling.asked.take())
-                }
-                None => place.of_gone.remove(&id),
-            },
+            Subject::Incident(id) => {
+                let incident = self.incidents.get_mut(&id);
+                incident.and_then(|one| one.tellings.get_mut(destination)?.asked.take())
+            }
             Subject::Details(id) => {
                 self.told_details(destination, id);
                 return;
@@ -79,6 +77,10 @@ impl Engine {
         };
         if let Some(weight) = asked.and_then(|asked| asked.weight) {
             place.budget.settle(now, weight, seen);
+        }
+        // What can't be told any more may have been tried before.
+        if let Some(weight) = place.of_gone.remove(&subject) {
+            place.budget.settle(now, weight, true);
         }
     }
 
@@ -216,28 +218,55 @@ impl Engine {
 
     /// Requests counted under `key` ended under a worse one, where they are
     /// counted now: whatever was settled for them is unsettled.
-    pub(super) fn move_out(&mut self, key: &Key, mut count: u64) {
-        let moved = count;
+    pub(super) fn move_out(&mut self, key: &Key, count: u64) {
         if count == 0 {
             return;
         }
+        self.forget_nearby(key, count);
         let live = self.live.get(key).copied();
-        let is_over = |incident: &&Incident| incident.phase == Phase::Over && incident.key == *key;
-        let over = self.incidents.values().find(is_over).map(|incident| incident.id);
-        for id in live.into_iter().chain(over) {
-            count -= self.move_out_of(id, count);
-            self.changed(id);
-        }
-        self.forget_nearby(key, moved);
-        // No incident had the rest: a silence held it, or its incident is gone
-        // and all of it was settled.
-        let silenced = Fate::Suppressed(Rule::Silence);
-        for destination in &mut self.destinations {
-            let mut rest = count;
-            for fate in std::iter::once(silenced).chain(Fate::all()) {
-                rest -= destination.account.unsettle(fate, rest);
+        let is_over = |one: &&Incident| one.is_over() && one.key == *key && Some(one.id) != live;
+        let over = self.incidents.values().filter(is_over).map(|one| one.id);
+        let own: Vec<IncidentId> = live.into_iter().chain(over).collect();
+        let kind = key.kind();
+        let is_host = |one: &&Incident| matches!(one.key, Key::RollUp { kind: many } | Key::Other { kind: many } if many == kind);
+        let hosts = self.incidents.values().filter(is_host).map(|one| one.id);
+        let hosts: Vec<IncidentId> = hosts.collect();
+        let mut rest = self.move_out_of_each(&own, count);
+        rest = self.move_out_of_none(key, rest);
+        // Its incident went into one of many routes or keys.
+        self.move_out_of_each(&hosts, rest);
+    }
+
+    /// Moves up to `count` requests out of these; returns how many are left.
+    fn move_out_of_each(&mut self, ids: &[IncidentId], mut count: u64) -> u64 {
+        for id in ids {
+            let moved = self.move_out_of(*id, count);
+            count -= moved;
+            if moved > 0 {
+                self.changed(*id);
             }
         }
+        count
+    }
+
+    /// Moves up to `count` out of those that are in no incident: below their
+    /// threshold, silenced, or told and forgotten. Which of these they were is
+    /// not known, but what is likely. Returns how many are left, which is the
+    /// same for every destination.
+    fn move_out_of_none(&mut self, key: &Key, count: u64) -> u64 {
+        let mut left = 0;
+        let below = self.policy.threshold(key).map(|_| Rule::BelowThreshold);
+        let likely = below.into_iter().chain([Rule::Silence]).map(Fate::Suppressed);
+        for (at, place) in self.destinations.iter_mut().enumerate() {
+            left = count;
+            for fate in likely.clone().chain(Fate::all()) {
+                let tellings = self.incidents.values().filter_map(|one| one.tellings.get(at));
+                let of_incidents: u64 = tellings.map(|telling| telling.settled.of(fate)).sum();
+                let free = place.account.of(fate).saturating_sub(of_incidents);
+                left -= place.account.unsettle(fate, free.min(left));
+            }
+        }
+        left
     }
 
     /// Moves up to `count` requests out of an incident; returns how many.

@@ -1,6 +1,7 @@
 //! How much one channel is told.
 
 use super::bench::*;
+use crate::incident::Matcher;
 use crate::incident::engine::*;
 use crate::incident::input::*;
 use crate::observation::{DropReason, Kind, Site};
@@ -277,6 +278,51 @@ fn a_message_is_counted_when_it_is_seen_though_its_incident_is_gone() {
     bench.pass(2 * HOUR);
     assert_eq!(bench.engine.merged.len(), 1);
     bench.sent(action, carried, SentOutcome::Posted(None));
+    bench.observe_all(&panics(4));
+    assert_eq!(bench.briefs(), ["post Ended 2", "post Holding 0"]);
+}
+
+#[test]
+fn what_a_silence_held_is_counted_when_it_is_seen() {
+    let mut bench = Bench::new(IncidentPolicy::default().roll_up_at(0).budget(3, 3), WEBHOOK);
+    let silence = |bench: &mut Bench, id| {
+        let matcher = Matcher::all().route("/s");
+        bench.handle(Input::Silence { id, matcher, lasting: 10 * SECOND });
+        bench.observe(&slow("/s"), 1);
+        bench.pass(MINUTE);
+    };
+    silence(&mut bench, 1);
+    silence(&mut bench, 2);
+    let on_their_way = bench.actions();
+    let carried: Vec<_> =
+        on_their_way.iter().map(|action| bench.view(*action).unwrap().1).collect();
+    // More of them than are kept.
+    for id in 3..75 {
+        silence(&mut bench, id);
+    }
+    let before = on_their_way.len();
+    for (action, carried) in on_their_way.into_iter().zip(carried) {
+        bench.sent(action, carried, SentOutcome::Posted(None));
+    }
+    bench.observe_all(&[failed("/a"), failed("/b"), failed("/c"), failed("/d")]);
+    assert_eq!((before, bench.deliver().len()), (2, 1));
+}
+
+#[test]
+fn what_may_have_been_seen_is_counted_though_its_incident_is_gone() {
+    let policy = IncidentPolicy::default().roll_up_at(0).budget(3, 3);
+    let mut bench = Bench::new(policy, WEBHOOK);
+    bench.observe(&failed("/a"), 1);
+    let [action] = bench.actions()[..] else { panic!("one message") };
+    // It was tried, and nobody knows what came of it.
+    bench.view(action).unwrap();
+    bench.pass(2 * HOUR);
+    bench.pass(2 * HOUR);
+    bench.observe(&failed("/a"), 1);
+    bench.pass(2 * HOUR);
+    bench.pass(2 * HOUR);
+    assert_eq!(bench.engine.merged.len(), 1);
+    assert!(bench.view(action).is_none());
     bench.observe_all(&panics(4));
     assert_eq!(bench.briefs(), ["post Ended 2", "post Holding 0"]);
 }

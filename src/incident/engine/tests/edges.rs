@@ -3,7 +3,7 @@
 use super::bench::*;
 use crate::incident::engine::*;
 use crate::incident::input::*;
-use crate::incident::{Ending, Matcher, TellAfter};
+use crate::incident::{Ending, TellAfter};
 use crate::observation::{
     DropReason, Facts, Kind, MethodName, Route, RouteRef, Rule, Site, Status,
 };
@@ -383,42 +383,4 @@ fn what_moves_away_when_all_is_over_is_not_told_any_more() {
     };
     assert_eq!((total(&key), total(&other)), (Some(2), Some(1)));
     assert_eq!((bench.account(0).pending(), bench.account(0).accounted()), (0, 3));
-}
-
-#[test]
-fn what_moves_away_is_taken_from_what_became_of_it() {
-    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
-    let (key, other) = (slow("/a"), failed("/b"));
-    bench.observe(&other, 1);
-    bench.deliver();
-    bench.silence(Matcher::all().route("/b"), MINUTE);
-    bench.observe(&other, 5);
-    // Nobody was told of these: the message was refused.
-    bench.observe(&key, 2);
-    let [action] = bench.actions()[..] else { panic!("one message") };
-    let (_, carried, _) = bench.view(action).unwrap();
-    bench.sent(action, carried, SentOutcome::Dropped(DropReason::Refused));
-    let at = bench.now.mono;
-    let moved = Observed { moved_out: 1, ..observed(key, 0, at) };
-    bench.handle(Input::Observed(vec![moved, observed(other, 1, at)]));
-    let account = bench.account(0);
-    assert_eq!((account.delivered(), account.coalesced(), account.pending()), (1, 0, 0));
-    assert_eq!(account.suppressed(Rule::Silence), 6);
-    assert_eq!(account.dropped(DropReason::Refused), 1);
-}
-
-#[test]
-fn what_was_silenced_and_moves_away_was_silenced() {
-    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
-    let (key, other) = (slow("/a"), failed("/b"));
-    bench.observe(&other, 3);
-    bench.deliver();
-    bench.silence(Matcher::all().route("/a"), MINUTE);
-    bench.observe(&key, 2);
-    let at = bench.now.mono;
-    let moved = Observed { moved_out: 1, ..observed(key, 0, at) };
-    bench.handle(Input::Observed(vec![moved, observed(other, 1, at)]));
-    let account = bench.account(0);
-    assert_eq!((account.delivered(), account.coalesced(), account.pending()), (1, 2, 1));
-    assert_eq!(account.suppressed(Rule::Silence), 1);
 }

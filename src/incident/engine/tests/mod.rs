@@ -7,6 +7,7 @@ mod edges;
 mod lifecycle;
 mod mentions;
 mod model;
+mod moved;
 mod notices;
 mod review;
 mod roll_ups;

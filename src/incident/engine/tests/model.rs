@@ -9,7 +9,7 @@ use super::bench::*;
 use crate::incident::engine::*;
 use crate::incident::input::*;
 use crate::incident::{Matcher, TellAfter};
-use crate::observation::{DropReason, Endpoint, Kind, MethodName, Route, Rule, Site};
+use crate::observation::{DropReason, Endpoint, Fate, Kind, MethodName, Route, Rule, Site};
 
 const KEYS: usize = 9;
 const ROLES: &[Role] = &[POSTS, EDITS, FALLBACK];
@@ -28,7 +28,7 @@ fn key(n: usize) -> Key {
 #[derive(Clone, Debug)]
 enum Step {
     Observe { key: usize, total: u64 },
-    Move { to: usize, count: u64 },
+    Move { from: usize, to: usize, count: u64 },
     Succeed { route: usize, count: u64 },
     Hang { key: usize, count: u64 },
     Pass(u64),
@@ -45,7 +45,8 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         12 => (0..KEYS, 1u64..20).prop_map(|(key, total)| Step::Observe { key, total }),
-        1 => (0..4usize, 1u64..3).prop_map(|(to, count)| Step::Move { to, count }),
+        1 => (5..7usize, 0..4usize, 1u64..9)
+            .prop_map(|(from, to, count)| Step::Move { from, to, count }),
         2 => (0..4usize, 1u64..50).prop_map(|(route, count)| Step::Succeed { route, count }),
         2 => (5..7usize, 0u64..3).prop_map(|(key, count)| Step::Hang { key, count }),
         10 => prop_oneof![0u64..12, 0u64..400, 0u64..4000].prop_map(Step::Pass),
@@ -97,6 +98,10 @@ struct Model {
     silences: u64,
     /// How many had not reached their threshold.
     below: u64,
+    /// How many of those left the list.
+    expired: u64,
+    /// How many of a slow key may end as failures.
+    slow: HashMap<usize, u64>,
 }
 
 impl Model {
@@ -118,16 +123,26 @@ impl Model {
             told: HashMap::new(),
             silences: 0,
             below: 0,
+            expired: 0,
+            slow: HashMap::new(),
         }
     }
 
     fn observe(&mut self, n: usize, total: u64) {
-        let before = self.bench.account(0).suppressed(Rule::Silence);
         self.observed += total;
-        self.bench.observe(&key(n), total);
+        if key(n).kind() == Kind::Slow {
+            *self.slow.entry(n).or_default() += total;
+        }
+        self.note(n, total, |bench| bench.observe(&key(n), total));
+    }
+
+    /// Writes down what `happens`.
+    fn note(&mut self, n: usize, count: u64, happens: impl FnOnce(&mut Bench)) {
+        let before = self.bench.account(0).suppressed(Rule::Silence);
+        happens(&mut self.bench);
         let silenced = self.bench.account(0).suppressed(Rule::Silence) > before;
         let incident = self.bench.engine.live.get(&key(n)).copied().filter(|_| !silenced);
-        self.list.push(Noted { incident, count: total });
+        self.list.push(Noted { incident, count });
     }
 
     /// How many the list has for an incident.
@@ -136,35 +151,60 @@ impl Model {
         own.map(|noted| noted.count).sum()
     }
 
-    /// Requests of the slow key end as failures.
-    fn move_to(&mut self, to: usize, count: u64) {
-        let from = key(6);
-        let Some(id) = self.bench.engine.live.get(&from).copied() else { return };
-        let count = count.min(self.bench.engine.incidents[&id].counts.total);
-        if count == 0 || self.bench.engine.incidents[&id].is_below() {
+    /// Requests of a slow key end as failures, wherever its incident went.
+    fn move_to(&mut self, from: usize, to: usize, count: u64) {
+        let left = self.slow.entry(from).or_default();
+        let count = count.min(*left);
+        *left -= count;
+        if count == 0 {
             return;
         }
-        let at = self.bench.now.mono;
-        let mut out = observed(from, 0, at);
-        out.moved_out = count;
+        let incidents = self.bench.engine.incidents.iter();
+        let before: Vec<_> = incidents.map(|(id, one)| (*id, one.counts.total)).collect();
+        let out = Observed { moved_out: count, ..observed(key(from), 0, self.bench.now.mono) };
+        self.bench.handle(Input::Observed(vec![out]));
+        self.below = self.bench.account(0).suppressed(Rule::BelowThreshold);
         // In the list, they were never there.
+        let mut rest = count;
+        for (id, total) in before {
+            let now = self.total(id).unwrap_or(total);
+            rest -= self.take(total - now, |noted| noted.incident == Some(id));
+        }
+        let gone: Vec<_> = self.list.iter().filter_map(|noted| noted.incident).collect();
+        let gone: Vec<_> = gone.into_iter().filter(|id| self.total(*id).is_none()).collect();
+        let is_gone = |noted: &Noted| noted.incident.is_none_or(|id| gone.contains(&id));
+        rest -= self.take(rest, is_gone);
+        // The others had left the list, below their threshold.
+        assert!(rest <= self.expired, "the list has fewer than the engine");
+        self.expired -= rest;
+        let counts: HashMap<_, _> = self
+            .told
+            .keys()
+            .map(|(_, id)| (*id, self.total(*id).unwrap_or(self.count(*id))))
+            .collect();
+        for ((_, id), told) in &mut self.told {
+            *told = (*told).min(counts[id]);
+        }
+        self.note(to, count, |bench| {
+            let observed = Observed { moved_in: count, ..observed(key(to), count, bench.now.mono) };
+            bench.handle(Input::Observed(vec![observed]));
+        });
+    }
+
+    /// How many the engine has for an incident, if it knows it.
+    fn total(&self, id: IncidentId) -> Option<u64> {
+        self.bench.engine.incidents.get(&id).map(|one| one.counts.total)
+    }
+
+    /// Takes up to `count` out of some of the list; returns how many.
+    fn take(&mut self, count: u64, of: impl Fn(&Noted) -> bool) -> u64 {
         let mut left = count;
-        for noted in self.list.iter_mut().filter(|noted| noted.incident == Some(id)) {
+        for noted in self.list.iter_mut().filter(|noted| of(noted)) {
             let taken = left.min(noted.count);
             noted.count -= taken;
             left -= taken;
         }
-        assert_eq!(left, 0, "the list has fewer than the engine");
-        let before = self.bench.account(0).suppressed(Rule::Silence);
-        self.bench.handle(Input::Observed(vec![out, observed(key(to), count, at)]));
-        let silenced = self.bench.account(0).suppressed(Rule::Silence) > before;
-        let incident = self.bench.engine.live.get(&key(to)).copied().filter(|_| !silenced);
-        self.list.push(Noted { incident, count });
-        for ((_, told), total) in self.told.iter_mut().filter(|((_, told), _)| *told == id) {
-            let _ = told;
-            *total =
-                (*total).min(self.bench.engine.incidents.get(&id).map_or(0, |i| i.counts.total));
-        }
+        count - left
     }
 
     fn hang(&mut self) {
@@ -194,6 +234,7 @@ impl Model {
         let expired = below - std::mem::replace(&mut self.below, below);
         // At the end, what is below is let go of where it is.
         let mut left = if self.bench.engine.stopping { 0 } else { expired };
+        self.expired += left;
         // Per incident, the list shrinks to what the engine still counts.
         let ids: Vec<IncidentId> = self.list.iter().filter_map(|noted| noted.incident).collect();
         for id in ids.into_iter().filter(|_| expired > 0) {
@@ -336,7 +377,7 @@ impl Model {
     fn step(&mut self, step: &Step) -> Result<(), TestCaseError> {
         match step {
             Step::Observe { key, total } => self.observe(*key, *total),
-            Step::Move { to, count } => self.move_to(*to, *count),
+            Step::Move { from, to, count } => self.move_to(*from, *to, *count),
             Step::Succeed { route, count } => {
                 let endpoint = Endpoint {
                     method: MethodName::of(&http::Method::GET),
@@ -390,7 +431,13 @@ impl Model {
 
     fn check(&mut self) -> Result<(), TestCaseError> {
         for destination in 0..ROLES.len() {
-            prop_assert_eq!(self.bench.account(destination).accounted(), self.observed);
+            let account = self.bench.account(destination);
+            prop_assert_eq!(account.accounted(), self.observed);
+            let of_incidents = |fate| -> u64 {
+                let incidents = self.bench.engine.incidents.values();
+                incidents.map(|one| one.tellings[destination].settled.of(fate)).sum()
+            };
+            prop_assert!(Fate::all().all(|fate| account.of(fate) >= of_incidents(fate)));
         }
         self.bench.engine.tick(self.bench.now);
         self.collect()?;
@@ -560,7 +607,7 @@ fn what_moved_away_is_nowhere_however_late_the_message() -> Result<(), TestCaseE
         Step::Dispatch(3),
         Step::Dispatch(2),
         Step::Answer { which: 2, how: 8 },
-        Step::Move { to: 0, count: 1 },
+        Step::Move { from: 6, to: 0, count: 1 },
         Step::Pass(3600),
     ];
     agrees(&steps, 0)

@@ -342,3 +342,24 @@ fn a_common_reason_is_that_of_most_routes() {
         assert_eq!(bench.deliver()[0].view.common_reason(), common);
     }
 }
+
+#[test]
+fn slow_ones_bring_no_failures_back() {
+    for threshold in [1, 2] {
+        let policy = match threshold {
+            1 => IncidentPolicy::default(),
+            _ => told_after(Kind::Slow, threshold, HOUR),
+        };
+        let mut bench = Bench::new(policy, BOT);
+        bench.observe_all(&["/a", "/b", "/c", "/d", "/e"].map(failed));
+        bench.observe(&slow("/a"), threshold);
+        bench.deliver();
+        for _ in 0..15 {
+            bench.pass(MINUTE);
+            bench.deliver();
+        }
+        bench.observe(&slow("/a"), threshold);
+        let told: Vec<Kind> = bench.deliver().iter().map(|said| said.view.kind()).collect();
+        assert_eq!(told, [Kind::Slow], "told after {threshold}");
+    }
+}

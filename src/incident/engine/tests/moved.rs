@@ -1,0 +1,121 @@
+//! What was told as slow and ends as a failure is counted once, wherever its
+//! incident went.
+
+use super::bench::*;
+use crate::incident::Matcher;
+use crate::incident::engine::*;
+use crate::incident::input::*;
+use crate::observation::{DropReason, Kind, Rule};
+
+const ROUTES: [&str; 5] = ["/a", "/b", "/c", "/d", "/e"];
+
+/// So many that were counted under `from` ended as `to`.
+fn end_as(bench: &mut Bench, from: &Key, count: u64, to: &Key) {
+    let at = bench.now.mono;
+    let out = Observed { moved_out: count, ..observed(from.clone(), 0, at) };
+    let into = Observed { moved_in: count, ..observed(to.clone(), count, at) };
+    bench.handle(Input::Observed(vec![out, into]));
+}
+
+fn refuse(bench: &mut Bench) {
+    let [action] = bench.actions()[..] else { panic!("one message") };
+    let (_, carried, _) = bench.view(action).unwrap();
+    bench.sent(action, carried, SentOutcome::Dropped(DropReason::Refused));
+}
+
+#[test]
+fn it_is_taken_from_what_became_of_it() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    let (key, other) = (slow("/a"), failed("/b"));
+    bench.observe(&other, 1);
+    bench.deliver();
+    bench.silence(Matcher::all().route("/b"), MINUTE);
+    bench.observe(&other, 5);
+    // Nobody was told of these: the message was refused.
+    bench.observe(&key, 2);
+    refuse(&mut bench);
+    end_as(&mut bench, &key, 1, &other);
+    let account = bench.account(0);
+    assert_eq!((account.delivered(), account.coalesced(), account.pending()), (1, 0, 0));
+    assert_eq!(account.suppressed(Rule::Silence), 6);
+    assert_eq!(account.dropped(DropReason::Refused), 1);
+}
+
+#[test]
+fn what_was_silenced_is_taken_from_there() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    let (key, other) = (slow("/a"), failed("/b"));
+    bench.observe(&other, 3);
+    bench.deliver();
+    bench.silence(Matcher::all().route("/a"), MINUTE);
+    bench.observe(&key, 2);
+    end_as(&mut bench, &key, 1, &other);
+    let account = bench.account(0);
+    assert_eq!((account.delivered(), account.coalesced(), account.pending()), (1, 2, 1));
+    assert_eq!(account.suppressed(Rule::Silence), 1);
+}
+
+#[test]
+fn what_was_below_its_threshold_is_taken_from_there() {
+    let mut bench = Bench::new(told_after(Kind::Slow, 5, MINUTE), WEBHOOK);
+    bench.observe(&failed("/c"), 3);
+    bench.deliver();
+    bench.silence(Matcher::all().route("/b"), HOUR);
+    bench.observe(&failed("/b"), 3);
+    bench.observe(&slow("/a"), 1);
+    bench.pass(2 * MINUTE);
+    let suppressed = |bench: &Bench| {
+        let account = bench.account(0);
+        (account.suppressed(Rule::Silence), account.suppressed(Rule::BelowThreshold))
+    };
+    assert_eq!(suppressed(&bench), (3, 1));
+    end_as(&mut bench, &slow("/a"), 1, &failed("/a"));
+    assert_eq!(suppressed(&bench), (3, 0));
+    let account = bench.account(0);
+    assert_eq!((account.delivered(), account.coalesced(), account.pending()), (1, 2, 1));
+}
+
+#[test]
+fn nobody_else_pays_for_what_is_forgotten() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    bench.observe(&slow("/a"), 2);
+    refuse(&mut bench);
+    for _ in 0..10 {
+        bench.pass(HOUR);
+        bench.deliver();
+    }
+    assert!(bench.engine.incidents.is_empty());
+    bench.observe(&slow("/x"), 3);
+    bench.deliver();
+    end_as(&mut bench, &slow("/a"), 2, &failed("/a"));
+    let account = bench.account(0);
+    assert_eq!((account.delivered(), account.coalesced(), account.pending()), (1, 2, 2));
+    assert_eq!(account.dropped(DropReason::Refused), 0);
+    bench.deliver();
+    end_as(&mut bench, &slow("/x"), 3, &failed("/x"));
+    assert_eq!((bench.account(0).accounted(), bench.account(0).pending()), (5, 3));
+}
+
+#[test]
+fn routes_that_became_a_part_of_many_pay_there() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    bench.observe_all(&ROUTES.map(slow));
+    bench.actions();
+    // Slack is away until they are over, and one of them comes back.
+    for _ in 0..15 {
+        bench.pass(MINUTE);
+    }
+    bench.observe(&slow("/a"), 1);
+    end_as(&mut bench, &slow("/b"), 1, &failed("/b"));
+    assert_eq!((bench.account(0).accounted(), bench.account(0).pending()), (6, 6));
+}
+
+#[test]
+fn what_has_ended_pays_while_another_one_of_its_key_is_below() {
+    let mut bench = Bench::new(told_after(Kind::Slow, 2, MINUTE), WEBHOOK);
+    bench.observe(&slow("/a"), 2);
+    bench.pass(30 * MINUTE);
+    bench.observe(&slow("/a"), 1);
+    end_as(&mut bench, &slow("/a"), 2, &failed("/a"));
+    assert_eq!(bench.account(0).accounted(), 3);
+}
