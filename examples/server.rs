@@ -76,20 +76,21 @@ async fn run() -> Result<(), Box<dyn Error>> {
     }
 
     let draining = handle.clone();
+    let mut signals = StopSignals::listen()?;
     let (stopping, stopped) = tokio::sync::oneshot::channel();
-    let server = axum::serve(listener, app(alerts)).with_graceful_shutdown(async move {
-        stop_signal().await;
+    let told_twice = async move {
+        signals.next().await;
         draining.draining();
         println!("stopping; once more to wait for no request");
         let _ = stopping.send(());
-    });
-    let impatient = async {
-        let _ = stopped.await;
-        stop_signal().await;
+        signals.next().await;
     };
+    let server = axum::serve(listener, app(alerts)).with_graceful_shutdown(async {
+        let _ = stopped.await;
+    });
     tokio::select! {
         served = server => served?,
-        () = impatient => {}
+        () = told_twice => {}
     }
     let report = handle.shutdown(Duration::from_secs(5)).await;
     println!("alerts: {report}");
@@ -261,26 +262,44 @@ impl IntoResponse for OrderError {
     }
 }
 
-async fn stop_signal() {
-    let interrupted = async {
+/// SIGINT (Ctrl-C) and SIGTERM. One that comes while nobody waits is kept.
+#[cfg(unix)]
+struct StopSignals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl StopSignals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(StopSignals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Ctrl-C.
+#[cfg(not(unix))]
+struct StopSignals;
+
+#[cfg(not(unix))]
+impl StopSignals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(StopSignals)
+    }
+
+    async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    };
-    #[cfg(unix)]
-    let terminated = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupted => {}
-        () = terminated => {}
     }
 }
