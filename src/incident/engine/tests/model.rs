@@ -160,15 +160,22 @@ impl Model {
             return;
         }
         let incidents = self.bench.engine.incidents.iter();
-        let before: Vec<_> = incidents.map(|(id, one)| (*id, one.counts.total)).collect();
+        let is_own = |one: &Incident| one.key == key(from);
+        let before: Vec<_> =
+            incidents.map(|(id, one)| (*id, one.counts.total, is_own(one))).collect();
         let out = Observed { moved_out: count, ..observed(key(from), 0, self.bench.now.mono) };
         self.bench.handle(Input::Observed(vec![out]));
         self.below = self.bench.account(0).suppressed(Rule::BelowThreshold);
         // In the list, they were never there.
         let mut rest = count;
-        for (id, total) in before {
-            let now = self.total(id).unwrap_or(total);
-            rest -= self.take(total - now, |noted| noted.incident == Some(id));
+        for (id, total, is_own) in before {
+            // What has nothing left may be gone by now.
+            let moved = match self.total(id) {
+                Some(now) => total - now,
+                None if is_own => total.min(rest),
+                None => 0,
+            };
+            rest -= self.take(moved, |noted| noted.incident == Some(id));
         }
         let gone: Vec<_> = self.list.iter().filter_map(|noted| noted.incident).collect();
         let gone: Vec<_> = gone.into_iter().filter(|id| self.total(*id).is_none()).collect();
