@@ -30,6 +30,7 @@ impl Entry {
     /// Whether a sample is wanted of the `count`th observation since our thread
     /// has drained: of the first few, of fewer and fewer later on, and of those
     /// that are slower than before.
+    #[inline]
     pub(super) fn wants(&self, count: u64, took: Duration) -> bool {
         count <= FIRST_FEW
             || count.is_power_of_two()
@@ -37,6 +38,7 @@ impl Entry {
     }
 
     /// Offers a sample to the window, unless somebody else holds it.
+    #[inline]
     pub(super) fn offer(&self, fill: impl FnOnce(&mut Window)) {
         let Some(mut window) = try_relock(&self.window) else { return };
         fill(&mut window);

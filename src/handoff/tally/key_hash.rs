@@ -10,6 +10,7 @@ pub(super) type Prehashed = BuildHasherDefault<KeyHash>;
 pub(super) struct KeyHash(u64);
 
 impl Hasher for KeyHash {
+    #[inline]
     fn finish(&self) -> u64 {
         self.0
     }
@@ -20,6 +21,7 @@ impl Hasher for KeyHash {
         }
     }
 
+    #[inline]
     fn write_u64(&mut self, hash: u64) {
         self.0 = hash;
     }

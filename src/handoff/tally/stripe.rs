@@ -48,6 +48,7 @@ impl Stripe {
         self.rows.get(row).is_some_and(|row| row.entry.key.is(key))
     }
 
+    #[inline]
     pub(super) fn touch(&mut self, row: usize) -> Option<&mut Row> {
         let found = self.rows.get_mut(row)?;
         if !found.touched {
