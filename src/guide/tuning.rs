@@ -67,7 +67,8 @@
 //!
 //! Memory is bounded: 256 live keys, 64 guessed routes, about 2 MiB of samples
 //! and 1 MiB of logs and backtraces that wait to be told; plus 512 bytes for each
-//! request in flight.
+//! request in flight, of which up to 1,024 for each processor are kept for the
+//! next ones when a peak is over.
 //!
 //! [`IncidentPolicy`]: crate::IncidentPolicy
 //! [`mention_environments`]: crate::AlertConfigBuilder::mention_environments
