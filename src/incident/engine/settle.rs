@@ -227,13 +227,13 @@ impl Engine {
         let is_over = |one: &&Incident| one.is_over() && one.key == *key && Some(one.id) != live;
         let over = self.incidents.values().filter(is_over).map(|one| one.id);
         let own: Vec<IncidentId> = live.into_iter().chain(over).collect();
-        let kind = key.kind();
-        let is_host = |one: &&Incident| matches!(one.key, Key::RollUp { kind: many } | Key::Other { kind: many } if many == kind);
-        let hosts = self.incidents.values().filter(is_host).map(|one| one.id);
-        let hosts: Vec<IncidentId> = hosts.collect();
-        let mut rest = self.move_out_of_each(&own, count);
-        rest = self.move_out_of_none(key, rest);
+        let rest = self.move_out_of_each(&own, count);
+        let rest = self.move_out_of_none(key, rest);
         // Its incident went into one of many routes or keys.
+        let kind = key.kind();
+        let many = [Key::RollUp { kind }, Key::Other { kind }];
+        let hosts = self.incidents.values().filter(|one| many.contains(&one.key));
+        let hosts: Vec<IncidentId> = hosts.map(|one| one.id).collect();
         self.move_out_of_each(&hosts, rest);
     }
 
