@@ -263,21 +263,36 @@ fn several_routes_go_before_one() {
     assert_eq!(told[0].view.key(), &Key::RollUp { kind: Kind::Slow }, "{told:?}");
 }
 
-#[test]
-fn a_message_is_counted_when_it_is_seen_though_its_incident_is_gone() {
+/// A message that is on its way for so long that a later incident takes in what
+/// it tells of.
+fn on_its_way_and_gone() -> (Bench, Action, Carried) {
     let policy = IncidentPolicy::default().roll_up_at(0).budget(3, 3);
     let mut bench = Bench::new(policy, WEBHOOK);
     bench.observe(&failed("/a"), 1);
     let [action] = bench.actions()[..] else { panic!("one message") };
     let (_, carried, _) = bench.view(action).unwrap();
-    // It is on its way for so long that a later incident takes it in.
     bench.pass(2 * HOUR);
     bench.pass(2 * HOUR);
     bench.observe(&failed("/a"), 1);
     bench.pass(2 * HOUR);
     bench.pass(2 * HOUR);
     assert_eq!(bench.engine.merged.len(), 1);
+    (bench, action, carried)
+}
+
+#[test]
+fn a_message_is_counted_when_it_is_seen_though_its_incident_is_gone() {
+    let (mut bench, action, carried) = on_its_way_and_gone();
     bench.sent(action, carried, SentOutcome::Posted(None));
+    bench.observe_all(&panics(4));
+    assert_eq!(bench.briefs(), ["post Ended 2", "post Holding 0"]);
+}
+
+#[test]
+fn what_may_have_been_seen_is_counted_though_its_incident_is_gone() {
+    // It was tried, nobody knows what came of it, and it can't be tried again.
+    let (mut bench, action, _) = on_its_way_and_gone();
+    assert!(bench.view(action).is_none());
     bench.observe_all(&panics(4));
     assert_eq!(bench.briefs(), ["post Ended 2", "post Holding 0"]);
 }
@@ -306,23 +321,4 @@ fn what_a_silence_held_is_counted_when_it_is_seen() {
     }
     bench.observe_all(&[failed("/a"), failed("/b"), failed("/c"), failed("/d")]);
     assert_eq!((before, bench.deliver().len()), (2, 1));
-}
-
-#[test]
-fn what_may_have_been_seen_is_counted_though_its_incident_is_gone() {
-    let policy = IncidentPolicy::default().roll_up_at(0).budget(3, 3);
-    let mut bench = Bench::new(policy, WEBHOOK);
-    bench.observe(&failed("/a"), 1);
-    let [action] = bench.actions()[..] else { panic!("one message") };
-    // It was tried, and nobody knows what came of it.
-    bench.view(action).unwrap();
-    bench.pass(2 * HOUR);
-    bench.pass(2 * HOUR);
-    bench.observe(&failed("/a"), 1);
-    bench.pass(2 * HOUR);
-    bench.pass(2 * HOUR);
-    assert_eq!(bench.engine.merged.len(), 1);
-    assert!(bench.view(action).is_none());
-    bench.observe_all(&panics(4));
-    assert_eq!(bench.briefs(), ["post Ended 2", "post Holding 0"]);
 }
