@@ -35,20 +35,15 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}; build the examples", path.display()));
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Server { child, address: nowhere, output };
-        let line = server.next_line();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let line = line_of(&mut output);
         let address = line.trim().strip_prefix("listening on http://").expect("an address");
-        server.address = address.parse().unwrap();
-        server
+        Server { child, address: address.parse().unwrap(), output }
     }
 
     /// Its next line.
     pub(crate) fn next_line(&mut self) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        line
+        line_of(&mut self.output)
     }
 
     /// Sends it a signal.
@@ -75,6 +70,12 @@ impl Server {
         assert!(self.child.wait().unwrap().success());
         said
     }
+}
+
+fn line_of(output: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    line
 }
 
 impl Drop for Server {

@@ -255,6 +255,9 @@ impl Engine {
     /// same for every destination.
     fn move_out_of_none(&mut self, key: &Key, count: u64) -> u64 {
         let mut left = 0;
+        if count == 0 {
+            return left;
+        }
         let below = self.policy.threshold(key).map(|_| Rule::BelowThreshold);
         let likely = below.into_iter().chain([Rule::Silence]).map(Fate::Suppressed);
         for (at, place) in self.destinations.iter_mut().enumerate() {

@@ -184,11 +184,8 @@ impl Model {
         // The others had left the list, below their threshold.
         assert!(rest <= self.expired, "the list has fewer than the engine");
         self.expired -= rest;
-        let counts: HashMap<_, _> = self
-            .told
-            .keys()
-            .map(|(_, id)| (*id, self.total(*id).unwrap_or(self.count(*id))))
-            .collect();
+        let counts: HashMap<_, _> =
+            self.told.keys().map(|(_, id)| (*id, self.left_of(*id))).collect();
         for ((_, id), told) in &mut self.told {
             *told = (*told).min(counts[id]);
         }
@@ -201,6 +198,11 @@ impl Model {
     /// How many the engine has for an incident, if it knows it.
     fn total(&self, id: IncidentId) -> Option<u64> {
         self.bench.engine.incidents.get(&id).map(|one| one.counts.total)
+    }
+
+    /// As the engine has it, or the list if it has forgotten it.
+    fn left_of(&self, id: IncidentId) -> u64 {
+        self.total(id).unwrap_or_else(|| self.count(id))
     }
 
     /// Takes up to `count` out of some of the list; returns how many.
@@ -247,20 +249,14 @@ impl Model {
         for id in ids.into_iter().filter(|_| expired > 0) {
             // What is forgotten by now had been told to everybody.
             let told = (0..2).filter_map(|at| self.told.get(&(at, id)).copied()).max();
-            let left_of = self.bench.engine.incidents.get(&id).map(|one| one.counts.total);
-            let now = left_of.or(told).unwrap_or(0);
+            let now = self.total(id).or(told).unwrap_or(0);
             let identity = &self.bench.engine.identity;
             let is_slow = [5, 6].iter().any(|n| id.fingerprint() == key(*n).fingerprint(identity));
             if !is_slow {
                 continue;
             }
-            let mut over = self.count(id).saturating_sub(now).min(left);
-            left -= over;
-            for noted in self.list.iter_mut().rev().filter(|noted| noted.incident == Some(id)) {
-                let taken = over.min(noted.count);
-                noted.count -= taken;
-                over -= taken;
-            }
+            let over = self.count(id).saturating_sub(now).min(left);
+            left -= self.take(over, |noted| noted.incident == Some(id));
         }
         prop_assert_eq!(left, 0, "more expired than the list has");
         Ok(())
@@ -372,8 +368,7 @@ impl Model {
             }
             for (id, total) in &carried.totals {
                 // What ended worse meanwhile is told there.
-                let left = self.bench.engine.incidents.get(id).map(|one| one.counts.total);
-                let left = left.unwrap_or_else(|| self.count(*id));
+                let left = self.left_of(*id);
                 let told = self.told.entry((destination, *id)).or_default();
                 *told = (*told).max(left.min(*total));
             }
