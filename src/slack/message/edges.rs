@@ -89,8 +89,10 @@ fn ends_of_all_kinds() {
     let mut at_once = ended(order().view(Moment::Ended, 3, 0), recovered);
     at_once.lasted = SECOND / 2;
     said.push(edit(&at_once));
-    let mut panicked = ended(order().view(Moment::Ended, 3, 0), recovered);
-    panicked.key = Key::Panic { site: Site::new("src/cart.rs", 88, Some(17)) };
+    let site = Site::new("src/cart.rs", 88, Some(17));
+    let place = Some(Route::Known("/orders/{id}".into()));
+    let panic = Scene { key: Some(Key::Panic { site }), place, ..order() };
+    let mut panicked = ended(panic.view(Moment::Ended, 3, 0), recovered);
     said.push(edit(&panicked));
     panicked.ending = Some(Ending::Unseen { since: hour_ago(&panicked) });
     said.push(edit(&panicked));
@@ -379,6 +381,50 @@ fn several_routes_by_their_numbers() {
         said.push(post(&stopped));
     }
     insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
+fn every_message_names_a_request_with_its_method() {
+    let recovered = Ending::Recovered { requests: 214, failed: 0 };
+    let site = Site::new("src/cart.rs", 88, Some(17));
+    let panic = Key::Panic { site: site.clone() };
+    let log = Key::Log { target: "jobs".into(), site };
+    let at = |route: &str, path, key, place: Option<Route>| {
+        let scene = Scene::new(Kind::Failed, route, path, SECOND).status(Status::Http(500));
+        Scene { key, place, ..scene }
+    };
+    let cart = Route::Known("/cart".into());
+    let mut unmatched = at("", "/cart", None, None);
+    unmatched.route = Route::Unmatched;
+    for (scene, request) in [
+        (at("/cart", "/cart", None, None), "POST /cart"),
+        (at("/cart", "/cart", Some(panic.clone()), Some(cart.clone())), "POST /cart"),
+        (at("/cart", "/cart", Some(log), Some(cart.clone())), "POST /cart"),
+        (at("/cart", "/cart", Some(panic.clone()), Some(Route::Unmatched)), "POST /cart"),
+        (at("/cart", "/cart", Some(Key::Cut), None), "POST /cart"),
+        (at("/cart", "/cart", Some(Key::Other { kind: Kind::Failed }), None), "POST /cart"),
+        (
+            at("/cart", "/cart", Some(Key::Other { kind: Kind::Panicked }), Some(cart.clone())),
+            "POST /cart",
+        ),
+        (at("/c/{id}", "/c/1", Some(panic), Some(Route::Known("/c/{id}".into()))), "POST /c/{id}"),
+        (unmatched, "POST /cart"),
+    ] {
+        let scene = scene.reason(&["as it was to be"]);
+        for said in [
+            post(&scene.view(Moment::First, 1, 1)),
+            edit(&scene.view(Moment::First, 3, 3)),
+            post(&scene.view(Moment::Progress, 12, 3)),
+            edit(&scene.view(Moment::Progress, 12, 3)),
+            reply(&scene.view(Moment::Again, 12, 3)),
+            edit(&scene.view(Moment::Joined, 12, 0)),
+            edit(&scene.view(Moment::Stopped, 12, 0)),
+            edit(&ended(scene.view(Moment::Ended, 1, 0), recovered)),
+            edit(&ended(scene.view(Moment::Ended, 12, 0), recovered)),
+        ] {
+            assert!(said.contains(request), "{request}: {said}");
+        }
+    }
 }
 
 #[test]

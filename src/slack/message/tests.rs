@@ -33,6 +33,8 @@ pub(super) struct Scene {
     pub(super) method: String,
     pub(super) notes: Vec<(String, String)>,
     pub(super) key: Option<Key>,
+    /// Where it went, for a key that does not say so.
+    pub(super) place: Option<Route>,
     pub(super) environment: Option<String>,
     pub(super) in_flight: usize,
     pub(super) polls: Option<Polls>,
@@ -58,6 +60,7 @@ impl Scene {
             method: "POST".to_owned(),
             notes: Vec::new(),
             key: None,
+            place: None,
             environment: Some("production".to_owned()),
             in_flight: 61,
             polls: None,
@@ -110,6 +113,10 @@ impl Scene {
             took: self.took,
             outcome: self.outcome,
             info: Some(&info),
+            endpoint: self
+                .place
+                .as_ref()
+                .map(|route| (MethodName::of(request.method()), route.into())),
             status: self.status,
             reason: match self.reason.as_slice() {
                 [] => Reason::Unknown,
@@ -238,9 +245,12 @@ fn the_five_kinds_and_their_variants() {
     all.push(elsewhere.first());
     elsewhere.key = Some(Key::Panic { site: Site::new("src/cart.rs", 88, Some(17)) });
     all.push(elsewhere.first());
+    elsewhere.place = Some(Route::Known("/orders/{id}".into()));
+    all.push(elsewhere.first());
     elsewhere.key =
         Some(Key::Log { target: "jobs".into(), site: Site::new("src/jobs.rs", 7, None) });
     all.push(elsewhere.first());
+    elsewhere.place = None;
     elsewhere.key = Some(Key::Other { kind: Kind::Slow });
     all.push(elsewhere.first());
     insta::assert_snapshot!(all.join("\n\n"));

@@ -6,6 +6,7 @@ use crate::incident::IncidentView;
 use crate::observation::{Kind, Sample, spoken};
 
 use super::Line;
+use super::names::{named, place};
 
 /// So long after its start a process says so first.
 const FRESH: Duration = Duration::from_secs(60);
@@ -24,6 +25,18 @@ pub(super) fn causes(sample: &Sample, shown: usize) -> Line {
     }
 }
 
+/// `latest: GET /cart · index out of bounds`, below a headline with numbers.
+pub(super) fn latest(view: &IncidentView, sample: &Sample) -> Line {
+    let said = match (place(view.key(), sample, Line::new()), causes(sample, 0)) {
+        (place, causes) if causes.is_empty() => place,
+        (place, causes) => place.dot().join(causes),
+    };
+    match said.is_empty() {
+        true => said,
+        false => Line::new().text("latest: ").join(said),
+    }
+}
+
 /// Which request, where, since when: `/orders/1234 · request 01JX… · pod-7 ·
 /// 1.8.2, up 4 min · 61 in flight`.
 pub(super) fn context(view: &IncidentView, sample: &Sample) -> Line {
@@ -37,18 +50,16 @@ pub(super) fn context(view: &IncidentView, sample: &Sample) -> Line {
     if view.key().kind() == Kind::Logged {
         line = line.dot().text("at ").time(view.wall_at(sample.at()), view.now().wall);
     }
-    let endpoint = sample.endpoint();
-    let route = view.key().route().or(endpoint.map(|endpoint| &endpoint.route));
-    let is_route = route.is_some_and(|route| route.as_str() == sample.path());
-    let method = view.key().method().or(endpoint.map(|endpoint| endpoint.method));
-    let route_shows_method = method.is_some_and(|m| m.as_str() == sample.method());
-    if !sample.path().is_empty() && (!is_route || !sample.query().is_empty()) {
+    let named = named(view.key(), sample);
+    let names_method = named.is_some_and(|(method, _)| method.as_str() == sample.method());
+    let names_path = named.is_some_and(|(_, route)| route.as_str() == sample.path());
+    if !sample.path().is_empty() && !(names_method && names_path && sample.query().is_empty()) {
         let query = match sample.query() {
             "" => String::new(),
             query => format!("?{query}"),
         };
         let method = match sample.method() {
-            method if route_shows_method || method.is_empty() => String::new(),
+            method if names_method || method.is_empty() => String::new(),
             method => format!("{method} "),
         };
         line = line.dot().code(format!("{method}{}{query}", sample.path()));

@@ -4,7 +4,7 @@ use crate::delivery::Op;
 use crate::incident::{Ending, IncidentView};
 use crate::observation::{Key, Kind, spoken};
 
-use super::card::{causes, context};
+use super::card::{self, causes, context};
 use super::names::{HEADLINE_REASON, name, request, what};
 use super::{Color, Line, SlackMessage, beside, did, opening, several, span, why};
 
@@ -48,10 +48,7 @@ pub(super) fn ended(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     if let Some(sample) = why::latest(view).or(view.samples().first()) {
         let latest = match is_once {
             true => causes(sample, HEADLINE_REASON),
-            false => match causes(sample, 0) {
-                latest if latest.is_empty() => latest,
-                latest => Line::new().text("latest: ").join(latest),
-            },
+            false => card::latest(view, sample),
         };
         message = message.paragraph(latest).paragraph(context(view, sample));
     }

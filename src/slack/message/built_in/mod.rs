@@ -139,10 +139,8 @@ fn progress(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     // Why, before when: that is what is looked for.
     let mut message = SlackMessage::new(headline).color(color(kind));
     if let Some(sample) = why::latest(view) {
-        let mut latest = causes(sample, 0);
-        if !latest.is_empty() {
-            latest = Line::new().text("latest: ").join(latest);
-        } else if view.kind() == Kind::Slow && !is_block {
+        let mut latest = card::latest(view, sample);
+        if latest.is_empty() && view.kind() == Kind::Slow && !is_block {
             // Slow ones end in several ways.
             latest = what(view.key(), Some(sample), Line::new().text("latest: "));
         }

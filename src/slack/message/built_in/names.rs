@@ -1,7 +1,7 @@
 //! What an incident is called.
 
 use crate::observation::{
-    Blocked, Key, Kind, Outcome, Route, Sample, Status, floor_boundary, spoken,
+    Blocked, Key, Kind, MethodName, Outcome, Route, Sample, Status, floor_boundary, spoken,
 };
 
 use super::blocked;
@@ -52,8 +52,7 @@ pub(super) fn what(key: &Key, sample: Option<&Sample>, line: Line) -> Line {
             line.dot().text(format!("{}{took}", sent.unwrap_or_default()))
         }
         (Key::Panic { site }, _) => {
-            // The site alone does not say which request it was.
-            let line = reason(place(sample, line.text("panic "))).dot().code(site.to_string());
+            let line = reason(place(key, sample, line.text("panic "))).dot().code(site.to_string());
             match sample.endpoint() {
                 Some(_) => line.dot().text(took),
                 None => line,
@@ -65,9 +64,9 @@ pub(super) fn what(key: &Key, sample: Option<&Sample>, line: Line) -> Line {
         (Key::Log { target, site }, _) => {
             let line = reason(line.text("ERROR ").code(target.as_ref())).dot();
             let line = line.code(site.to_string());
-            match sample.endpoint() {
-                Some(_) => place(sample, line.dot()),
-                None => line,
+            match place(key, sample, Line::new()) {
+                place if place.is_empty() => line,
+                place => line.dot().join(place),
             }
         }
         (Key::Request { kind: Kind::Failed, .. }, _) => {
@@ -115,12 +114,26 @@ pub(super) fn request(key: &Key, line: Line) -> Line {
     }
 }
 
-/// Which request it was, if its key does not say so.
-fn place(sample: &Sample, line: Line) -> Line {
-    match sample.endpoint() {
-        Some(endpoint) => line.code(format!("{} {}", endpoint.method, endpoint.route)),
-        None => line.text("outside any request"),
+/// Which request it was, where a site alone does not say it.
+pub(super) fn place(key: &Key, sample: &Sample, line: Line) -> Line {
+    match (key, sample.endpoint()) {
+        (Key::Panic { .. } | Key::Log { .. }, Some(endpoint)) => {
+            line.code(format!("{} {}", endpoint.method, endpoint.route))
+        }
+        (Key::Panic { .. }, None) => line.text("outside any request"),
+        _ => line,
     }
+}
+
+/// The method and the route that stand above what is said of this request.
+pub(super) fn named<'a>(key: &'a Key, sample: &'a Sample) -> Option<(MethodName, &'a Route)> {
+    let named = match key {
+        Key::Panic { .. } | Key::Log { .. } => {
+            sample.endpoint().map(|endpoint| (endpoint.method, &endpoint.route))
+        }
+        _ => key.method().zip(key.route()),
+    };
+    named.filter(|(_, route)| **route != Route::Unmatched)
 }
 
 pub(super) fn word(kind: Kind) -> &'static str {
