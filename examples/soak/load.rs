@@ -10,7 +10,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_slack_alert::{
-    AlertConfig, Destination, DropReason, RequestAlert, Rule, SlackAlertLayer,
+    AlertConfig, Destination, DropReason, IncidentPolicy, RequestAlert, Rule, SlackAlertLayer,
 };
 
 /// What will become of a request.
@@ -47,6 +47,7 @@ impl Fate {
 }
 
 const SLOW: Duration = Duration::from_millis(40);
+const DIGEST_EVERY: Duration = Duration::from_secs(10);
 const STALL: Duration = Duration::from_secs(25);
 
 async fn handle(request: Request<u64>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -103,6 +104,8 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), String> {
         .also(bot)
         .service("soak")
         .slow_after(SLOW)
+        // Some of all that is said comes within a minute.
+        .policy(IncidentPolicy::new().digests([DIGEST_EVERY]))
         .request_timeout(Duration::from_secs(2));
     // What is fine stays so, however late a busy machine lets it run.
     let config = (0..3).fold(config, |config, number| {

@@ -1,7 +1,9 @@
 //! Starts the service, plays the faults, and judges what came of it.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,9 @@ use super::{NOTE, Options};
 /// The longest backoff, and what a busy machine needs.
 const BACK_WITHIN: Duration = Duration::from_secs(90);
 
+/// Faster than a message is edited.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// By how much resident memory may grow after the first third, in KiB.
 const MOST_GROWTH: f64 = 8.0 * 1024.0;
 
@@ -25,7 +30,15 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let faults = schedule(seed, seconds);
     let names: Vec<String> = faults.iter().map(|played| format!("{:?}", played.fault)).collect();
     println!("{} faults: {}", faults.len(), names.join(", "));
+    let mut seen = Seen::default();
+    let is_asked = AtomicBool::new(false);
     let played = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_asked.load(Ordering::Relaxed) {
+                seen.look(&inbox);
+                thread::sleep(LOOK_EVERY);
+            }
+        });
         let playing = scope.spawn(|| {
             for played in &faults {
                 thread::sleep(played.after);
@@ -34,6 +47,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
             }
         });
         let samples = service.until_asked();
+        is_asked.store(true, Ordering::Relaxed);
         // A panic of that thread shows as its own.
         let _played = playing.join();
         samples
@@ -55,7 +69,8 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     }
     let mut broken = Vec::new();
     judge_accounts(&said, &mut broken);
-    judge_messages(&inbox.messages(), &mut broken);
+    seen.look(&inbox);
+    judge_messages(&seen, &mut broken);
     judge_samples(&samples, &mut broken);
     let refused =
         inbox.requests().iter().filter(|request| request.outcome() == "invalid_blocks").count();
@@ -116,11 +131,28 @@ fn judge_accounts(said: &[String], broken: &mut Vec<String>) {
     }
 }
 
+/// The messages as they were to be read, before an edit and after it.
+#[derive(Default)]
+struct Seen {
+    versions: BTreeMap<(String, String, u32), Message>,
+}
+
+impl Seen {
+    fn look(&mut self, inbox: &Inbox) {
+        for message in inbox.messages() {
+            let name = (message.channel().to_owned(), message.ts().to_owned(), message.edits());
+            self.versions.entry(name).or_insert(message);
+        }
+    }
+}
+
 /// Messages are about what happened, and nothing else.
-fn judge_messages(messages: &[Message], broken: &mut Vec<String>) {
+fn judge_messages(seen: &Seen, broken: &mut Vec<String>) {
     let mut examples = 0;
-    for message in messages {
-        let text = format!("{}\n{}", message.text(), message.lines().join("\n"));
+    for message in seen.versions.values() {
+        // Who else was in flight is none of those told of.
+        let told = message.lines().into_iter().filter(|line| !line.contains("oldest in flight: "));
+        let text = format!("{}\n{}", message.text(), told.collect::<Vec<_>>().join("\n"));
         for quiet in [Fate::Fine, Fate::Probed, Fate::Ignored] {
             let route = quiet.route(0);
             let route = route.rsplit_once('/').map_or("", |(route, _)| route);
@@ -143,7 +175,7 @@ fn judge_messages(messages: &[Message], broken: &mut Vec<String>) {
             }
         }
     }
-    println!("{} messages with {examples} examples", messages.len());
+    println!("{} versions of messages with {examples} examples", seen.versions.len());
     if examples == 0 {
         broken.push("no message shows an example".to_owned());
     }
