@@ -576,6 +576,7 @@ proptest! {
         scene.query = QueryCapture::Full;
         scene.request_id = scene.agent.clone();
         scene.method = method;
+        scene.place = several.then(|| Route::Known(route.as_str().into()));
         scene.notes = vec![(route.clone(), reason.clone()); 9];
         let mut view = scene.view(moment, total, total / 2);
         view.rows = vec![row(scene.key(), total); 10];
@@ -593,8 +594,10 @@ proptest! {
         view.mentions = vec![Mention::here(), Mention::user("U024BE7LH")];
         view.gap = Some(Duration::from_secs(millis.into()));
         view.names_instance = several;
-        let panic = Key::Panic { site: Site::new(reason, millis, None) };
-        for key in [scene.key(), panic, Key::RollUp { kind }] {
+        let site = Site::new(reason, millis, None);
+        let log = Key::Log { target: route.as_str().into(), site: site.clone() };
+        let other = Key::Other { kind };
+        for key in [scene.key(), Key::Panic { site }, log, other, Key::RollUp { kind }] {
             view.key = key;
             let reference = MessageRef::new("C1", "1.2");
             for (op, form) in [
