@@ -281,7 +281,7 @@ async fn suppressed_requests_are_requests() {
         watch.handle.settle().await;
     }
     let texts = watch.texts();
-    assert!(!texts.iter().any(|t| t.contains("no requests since")));
+    assert!(!texts.iter().any(|t| t.contains("none answered since")));
 }
 
 #[tokio::test]

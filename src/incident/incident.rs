@@ -164,6 +164,9 @@ impl Incident {
     /// Whether that changed.
     pub(super) fn take_samples(&mut self, later: &Samples, pick: u64) -> bool {
         let before = self.endpoint();
+        if later.are_of_several() {
+            self.place = Place::Several;
+        }
         for endpoint in
             [later.first(), later.last()].into_iter().flatten().filter_map(Sample::endpoint)
         {

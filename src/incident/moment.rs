@@ -40,20 +40,32 @@ pub enum Moment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ending {
-    /// Requests came after its last observation, and it did not happen again.
+    /// Requests were answered after its last observation, on each of its routes,
+    /// and it did not happen again.
     Recovered {
-        /// How many came.
+        /// How many were answered.
         requests: u64,
         /// How many of them failed in another way.
         failed: u64,
     },
-    /// No request has come since then, so nothing is proven.
+    /// As [`Recovered`](Ending::Recovered), but for some of several routes,
+    /// where nothing is proven.
+    Partly {
+        /// How many were answered.
+        requests: u64,
+        /// How many of them failed in another way.
+        failed: u64,
+        /// On how many routes none was.
+        unproven: usize,
+    },
+    /// No request was answered since then, so nothing is proven.
     Quiet {
         /// When it was last observed.
         since: SystemTime,
     },
     /// It has not been observed since then; whether it could have been is not
-    /// known, as for a panic on several routes.
+    /// known, as for a panic on several routes, or where requests were slow or
+    /// given up.
     Unseen {
         /// When it was last observed.
         since: SystemTime,

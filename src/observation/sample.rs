@@ -9,7 +9,7 @@ use super::request_info::{TRACE_PARENT, trace_id};
 use super::text::{CappedText, floor_boundary};
 use super::{
     Blocked, Detail, Endpoint, Facts, LogLine, Outcome, PathCapture, Polls, QueryCapture, Reason,
-    Site, Status,
+    RouteRef, Site, Status,
 };
 
 // Caps in bytes. At most 7 samples a key are alive (2 in the tally, 5 in the
@@ -254,6 +254,16 @@ impl Sample {
         self.site.as_ref()
     }
 
+    /// Whether it went elsewhere than another one of its key.
+    fn is_elsewhere(&self, other: &Facts<'_>) -> bool {
+        match (self.endpoint(), other.endpoint) {
+            (Some(own), Some((method, route))) => {
+                own.method != method || RouteRef::from(&own.route) != route
+            }
+            (own, other) => own.is_some() != other.is_some(),
+        }
+    }
+
     /// Where the request went, if its key does not say so.
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         self.endpoint.as_deref()
@@ -393,6 +403,7 @@ pub(crate) struct Window {
     slowest: SampleBuffer,
     first_given: bool,
     seen: u64,
+    of_several: bool,
 }
 
 impl Window {
@@ -404,6 +415,8 @@ impl Window {
     /// Takes one observation.
     pub(crate) fn take(&mut self, facts: &Facts<'_>) {
         self.seen += 1;
+        let before = self.last.get().or(self.slowest.get());
+        self.of_several |= before.is_some_and(|before| before.is_elsewhere(facts));
         // Until it has been given out, the first one stays in the second buffer.
         let holds_first = !self.first_given && self.seen > 1;
         let is_slowest =
@@ -434,13 +447,15 @@ impl Window {
         let is_first = !self.first_given && self.seen > 0;
         self.first_given |= is_first;
         self.seen = 0;
+        let of_several = std::mem::take(&mut self.of_several);
         let first = if is_first { slowest.clone() } else { SampleBuffer::default() };
         let last = if last.taken { last } else { slowest.clone() };
         // The second buffer held the first one, not the slowest.
         let took = |buffer: &SampleBuffer| buffer.get().map(Sample::took);
         let slowest = if took(&last) > took(&slowest) { last.clone() } else { slowest };
         // The one before the last, if there was one, is as good as any.
-        Samples { first, random: [last.clone(), SampleBuffer::default()], last, slowest }
+        let random = [last.clone(), SampleBuffer::default()];
+        Samples { first, last, slowest, random, of_several }
     }
 }
 
@@ -451,6 +466,7 @@ pub struct Samples {
     last: SampleBuffer,
     slowest: SampleBuffer,
     random: [SampleBuffer; 2],
+    of_several: bool,
 }
 
 impl Samples {
@@ -477,6 +493,12 @@ impl Samples {
         self.random.iter().filter_map(SampleBuffer::get)
     }
 
+    /// Whether requests of different endpoints were seen, though their key does
+    /// not tell these apart.
+    pub(crate) fn are_of_several(&self) -> bool {
+        self.of_several
+    }
+
     /// Lets go of all but the latest one.
     pub(crate) fn keep_last(&mut self) {
         *self = Samples { last: std::mem::take(&mut self.last), ..Samples::default() };
@@ -501,6 +523,7 @@ impl Samples {
     /// Takes in a later window; `pick` is random and decides which of the two
     /// random samples gives way, if any.
     pub(crate) fn merge(&mut self, later: &Samples, pick: u64) {
+        self.of_several |= later.of_several;
         if let (None, Some(first)) = (self.first.get(), later.first.get().or(later.last.get())) {
             self.first.copy(first);
         }

@@ -1,8 +1,9 @@
 //! How incidents end: below their threshold, quiet, or for good.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::observation::{Endpoint, Fate, Key, Rule, Time, later};
+use crate::observation::{Endpoint, Fate, Key, Route, Rule, Time, later};
 
 use super::super::incident::{Incident, Phase};
 use super::{Ending, Engine, IncidentId, Subject};
@@ -102,12 +103,15 @@ impl Engine {
         }
         let since = self.last_seen(incident).wall;
         let mut endpoints: Vec<(Endpoint, u64, u64)> = Vec::new();
+        let mut open = false;
         for one in self.counted(incident) {
             let Some(endpoint) = one.proof() else {
                 return Some(Ending::Unseen { since });
             };
+            // What is slow, hangs or was given up proves nothing.
             let nearby = &one.nearby;
-            let requests = nearby.fine_since + nearby.others_since;
+            let requests = nearby.fine_since + nearby.failed_since;
+            open |= nearby.others_since > nearby.failed_since;
             // Of two keys on one endpoint, the one that was seen last knows less.
             match endpoints.iter_mut().find(|(known, ..)| *known == endpoint) {
                 Some((_, known, failed)) if requests < *known => {
@@ -119,9 +123,13 @@ impl Engine {
         }
         let requests: u64 = endpoints.iter().map(|(_, requests, _)| requests).sum();
         let failed = endpoints.iter().map(|(.., failed)| failed).sum();
-        Some(match requests {
-            0 => Ending::Quiet { since },
-            requests => Ending::Recovered { requests, failed },
+        let unproven = endpoints.iter().filter(|(_, requests, _)| *requests == 0);
+        let unproven: HashSet<&Route> = unproven.map(|(endpoint, ..)| &endpoint.route).collect();
+        Some(match (requests, unproven.len()) {
+            (0, _) if open => Ending::Unseen { since },
+            (0, _) => Ending::Quiet { since },
+            (requests, 0) => Ending::Recovered { requests, failed },
+            (requests, unproven) => Ending::Partly { requests, failed, unproven },
         })
     }
 

@@ -105,6 +105,8 @@ fn ends_of_all_kinds() {
     for ending in [
         recovered,
         some_failed,
+        Ending::Partly { requests: 214, failed: 0, unproven: 7 },
+        Ending::Partly { requests: 214, failed: 3, unproven: 1 },
         Ending::Quiet { since: hour_ago(&over) },
         Ending::Unseen { since: hour_ago(&over) },
     ] {

@@ -9,6 +9,7 @@ mod mentions;
 mod model;
 mod moved;
 mod notices;
+mod proof;
 mod review;
 mod roll_ups;
 mod room;

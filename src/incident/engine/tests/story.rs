@@ -161,6 +161,9 @@ fn describe(said: &Said) -> String {
             Ending::Recovered { requests, failed } => {
                 format!("recovered by {requests}, {failed} failed")
             }
+            Ending::Partly { requests, failed, unproven } => {
+                format!("{failed} of {requests} since, unproven on {unproven}")
+            }
             Ending::Quiet { since: at } => format!("quiet since {}", since(at)),
             Ending::Unseen { since: at } => format!("unseen since {}", since(at)),
         };

@@ -82,22 +82,30 @@ fn subject(view: &IncidentView, line: Line, is_well: bool, is_several: bool) -> 
 /// What has been seen since its last observation.
 fn since(view: &IncidentView, line: Line) -> Line {
     match view.ending() {
-        Some(Ending::Recovered { requests, failed: 0 }) => {
-            let did = did(view.key().kind());
-            line.dot().text(format!("0 of {} {did} since", spoken::count(requests)))
+        Some(Ending::Recovered { requests, failed }) => {
+            line.dot().text(proof(view, requests, failed))
         }
-        Some(Ending::Recovered { requests, failed }) => line.dot().text(format!(
-            "{} of {} failed in another way since",
-            spoken::count(failed),
-            spoken::count(requests)
-        )),
+        Some(Ending::Partly { requests, failed, unproven }) => {
+            let noun = if unproven == 1 { "route" } else { "routes" };
+            let proof = proof(view, requests, failed);
+            line.dot().text(format!("{proof}, none answered on {unproven} {noun}"))
+        }
         Some(Ending::Quiet { since }) => {
-            line.dot().text("no requests since ").time(since, view.now().wall)
+            line.dot().text("none answered since ").time(since, view.now().wall)
         }
         Some(Ending::Unseen { since }) => {
             line.dot().text("none since ").time(since, view.now().wall)
         }
         None => line,
+    }
+}
+
+/// `0 of 214 failed since`.
+fn proof(view: &IncidentView, requests: u64, failed: u64) -> String {
+    let all = spoken::count(requests);
+    match failed {
+        0 => format!("0 of {all} {} since", did(view.key().kind())),
+        _ => format!("{} of {all} failed in another way since", spoken::count(failed)),
     }
 }
 
@@ -111,7 +119,7 @@ fn once(view: &IncidentView, line: Line) -> Line {
             let fine = requests.saturating_sub(failed);
             line.dot().text(format!("{} fine since", spoken::count(fine)))
         }
-        Some(Ending::Quiet { .. }) => line.dot().text("no requests since"),
+        Some(Ending::Quiet { .. }) => line.dot().text("none answered since"),
         _ => line.dot().text("none since"),
     }
 }
