@@ -62,6 +62,7 @@ pub struct ViewRow {
     pub(crate) key: Key,
     pub(crate) kind: Kind,
     pub(crate) total: u64,
+    pub(crate) hanging: u64,
     pub(crate) is_active: bool,
 }
 
@@ -82,6 +83,12 @@ impl ViewRow {
     #[must_use]
     pub fn total(&self) -> u64 {
         self.total
+    }
+
+    /// How many of them still run.
+    #[must_use]
+    pub fn hanging(&self) -> u64 {
+        self.hanging
     }
 
     /// Whether it still goes on, as far as is known.
@@ -306,6 +313,14 @@ impl IncidentView {
     #[must_use]
     pub fn rows(&self) -> &[ViewRow] {
         &self.rows
+    }
+
+    /// Lists incidents, the first ones by name and the rest by their number.
+    pub(crate) fn list(&mut self, rows: impl Iterator<Item = ViewRow>, most: usize) {
+        self.rows = rows.collect();
+        let rest = self.rows.split_off(most.min(self.rows.len()));
+        self.more = rest.len();
+        self.more_total = rest.iter().map(ViewRow::total).sum();
     }
 
     /// How many incidents found no place in [`rows`](IncidentView::rows).

@@ -11,6 +11,8 @@ pub enum Outcome {
     DuringBody,
     /// Slow at the end of the body, not at the head.
     SlowBody,
+    /// It still ran when this was taken of it.
+    Running,
     /// It had been told while it ran, and then nobody waited for it any more.
     GivenUp,
     /// A response that only `failure_when` calls a failure.

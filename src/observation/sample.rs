@@ -254,6 +254,11 @@ impl Sample {
         self.site.as_ref()
     }
 
+    /// Whether it still ran when this was taken of it.
+    pub(crate) fn is_running(&self) -> bool {
+        self.outcome == Outcome::Running
+    }
+
     /// Whether it went elsewhere than another one of its key.
     fn is_elsewhere(&self, other: &Facts<'_>) -> bool {
         match (self.endpoint(), other.endpoint) {
@@ -506,13 +511,35 @@ impl Samples {
 
     /// A first one that still ran when it was told gives way to one that ended.
     pub(crate) fn settle_first(&mut self) {
-        let runs = |sample: &Sample| sample.status.is_none() && sample.outcome == Outcome::Plain;
         if let (Some(first), Some(last)) = (self.first.get(), self.last.get()) {
-            if runs(first) && !runs(last) {
+            if first.is_running() && !last.is_running() {
                 let last = last.clone();
                 self.first.copy(&last);
             }
         }
+    }
+
+    /// Of those that still ran, none does any more: they ended here, as another
+    /// sample, or elsewhere. Gives way to those that ended, if there are any.
+    pub(crate) fn settle_running(&mut self) {
+        let ended = |buffer: &SampleBuffer| buffer.get().is_some_and(|one| !one.is_running());
+        let all = [&self.first, &self.last, &self.slowest].into_iter().chain(&self.random);
+        let mut left: Vec<SampleBuffer> = all.filter(|one| ended(one)).cloned().collect();
+        left.sort_by_key(|one| one.get().map(Sample::at));
+        let (Some(first), Some(last)) = (left.first().cloned(), left.last().cloned()) else {
+            return;
+        };
+        let slowest = left.iter().max_by_key(|one| one.get().map(Sample::took)).cloned();
+        if !ended(&self.first) {
+            self.first = first;
+        }
+        if !ended(&self.last) {
+            self.last = last;
+        }
+        if !ended(&self.slowest) {
+            self.slowest = slowest.unwrap_or_default();
+        }
+        self.random.iter_mut().filter(|one| !ended(one)).for_each(|one| one.taken = false);
     }
 
     /// The first one's details have been told.

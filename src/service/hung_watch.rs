@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::handoff::{Handoff, Slot, Told, Watch};
-use crate::observation::{Endpoint, InFlight, Key, KeyRef, Kind, RouteRef, later};
+use crate::observation::{Endpoint, InFlight, Key, KeyRef, Kind, Outcome, RouteRef, later};
 
 use super::recorder::{Capture, Finding, method_of, suppression};
 use super::rules::Rules;
@@ -178,7 +178,7 @@ impl HungWatch {
             self.handoff.tally.suppress(rule);
             return Told::Suppressed(rule);
         }
-        let found = Finding::new(Kind::Hung);
+        let found = Finding { outcome: Outcome::Running, ..Finding::new(Kind::Hung) };
         let capture = Capture {
             rules: &self.rules,
             handoff: &self.handoff,

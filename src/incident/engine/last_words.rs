@@ -120,8 +120,6 @@ impl Engine {
 
     /// Lists incidents, the first ones by name and the rest by their number.
     pub(super) fn list(&self, view: &mut IncidentView, listed: &[&Incident], now: Time) {
-        view.rows = listed.iter().take(LISTED).map(|one| self.row(one, now)).collect();
-        view.more = listed.len().saturating_sub(LISTED);
-        view.more_total = listed.iter().skip(LISTED).map(|one| self.row(one, now).total).sum();
+        view.list(listed.iter().map(|one| self.row(one, now)), LISTED);
     }
 }

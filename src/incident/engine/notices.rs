@@ -9,9 +9,10 @@ use crate::observation::{Key, Kind, Time};
 use super::super::budget::Weight;
 use super::super::incident::{Incident, Phase};
 use super::super::telling::Asked;
+use super::last_words::LISTED;
 use super::{
     Action, Carried, DestinationIndex, Engine, IncidentView, Manner, Moment, Placement, Quiet,
-    SentOutcome, Subject, Urgency,
+    SentOutcome, Subject, Urgency, ViewRow,
 };
 
 /// A silence that is over, until everybody has heard so.
@@ -202,19 +203,22 @@ impl Engine {
             .filter(|one| one.host.is_none() && self.is_told(one))
             .filter(|one| self.held_of(one, destination) > 0)
             .collect();
-        held.sort_by_key(|one| (Reverse(self.severity(one)), Reverse(self.counts_of(one).total)));
+        let new = |one: &Incident| self.held_of(one, destination);
+        // What is over is told here or never.
+        held.sort_by_key(|one| (Reverse((self.severity(one), one.is_over(), new(one))), one.id));
         let mut view = self.view_of(now, Moment::Outage, Key::Other { kind: Kind::Logged });
         view.outage = Some(now.mono.saturating_duration_since(outage.since));
         let mut carried = Carried::default();
         for incident in &held {
             view.counts.merge(&self.counts_of(incident));
-            view.fresh += self.held_of(incident, destination);
+            view.fresh += new(incident);
             // What still goes on is told by messages of its own.
             if incident.is_over() {
                 carried.totals.extend(self.totals_of(incident));
             }
         }
-        self.list(&mut view, &held, now);
+        let row = |one: &&Incident| ViewRow { total: new(one), ..self.row(one, now) };
+        view.list(held.iter().map(row), LISTED);
         Some((view, carried, Placement::New))
     }
 

@@ -1,5 +1,6 @@
 //! What is told, at the moment it is told.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::observation::{Counts, Endpoint, Key, Kind, Samples, Time};
@@ -204,8 +205,9 @@ impl Engine {
             view.common = self.common_reason(incident);
             let mut listed = counted.clone();
             listed.retain(|one| self.round_total(one) > 0);
-            listed
-                .sort_by_key(|one| std::cmp::Reverse((self.is_active(one, now), one.counts.total)));
+            listed.sort_by_key(|one| {
+                Reverse((one.hanging.count > 0, self.is_active(one, now), one.counts.total))
+            });
             self.list(&mut view, &listed, now);
             // One of them by example, the busiest.
             if let Some(busiest) = counted.iter().max_by_key(|one| one.counts.total) {
@@ -213,6 +215,9 @@ impl Engine {
             }
         } else {
             view.samples = incident.samples.clone();
+        }
+        if view.hanging.is_none() {
+            view.samples.settle_running();
         }
         view
     }
@@ -224,11 +229,12 @@ impl Engine {
             Some(_) => self.round_total(incident),
             None => self.counts_of(incident).total,
         };
-        let hangs = self.hanging_of(incident).count > 0;
+        let hanging = self.hanging_of(incident).count;
         ViewRow {
             key: incident.key.clone(),
-            kind: if hangs { Kind::Hung } else { incident.key.kind() },
+            kind: if hanging > 0 { Kind::Hung } else { incident.key.kind() },
             total,
+            hanging,
             is_active: self.is_active(incident, now),
         }
     }

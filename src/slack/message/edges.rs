@@ -179,7 +179,8 @@ fn firsts_and_more_of_the_same() {
         said.push(post(&order().view(Moment::Progress, 150, fresh)));
     }
     said.push(edit(&slow().status(Status::Http(200)).view(Moment::Progress, 5, 1)));
-    let mut hangs = slow().view(Moment::Progress, 1, 0);
+    let hangs = Scene { took: 65 * SECOND, ..slow().outcome(Outcome::Running, None) };
+    let mut hangs = hangs.view(Moment::Progress, 1, 0);
     hangs.kind = Kind::Hung;
     hangs.hanging = Some((1, 65 * SECOND));
     said.push(edit(&hangs));
@@ -225,7 +226,8 @@ fn blocks() {
 fn how_its_time_was_spent() {
     let mut said = Vec::new();
     let mut say = |scene: Scene, hangs: bool| {
-        let mut view = scene.view(Moment::First, 1, 1);
+        let outcome = if hangs { Outcome::Running } else { scene.outcome };
+        let mut view = Scene { outcome, ..scene }.view(Moment::First, 1, 1);
         view.hanging = hangs.then_some((1, 7 * SECOND));
         let text = post(&view);
         let spent = |line: &&str| line.contains("waiting") || line.contains("blocking");
@@ -366,7 +368,7 @@ fn several_routes_by_their_numbers() {
     view.common = None;
     view.hanging = Some((3, 65 * SECOND));
     view.rows = vec![row(slow().key(), 3)];
-    view.rows[0].kind = Kind::Hung;
+    (view.rows[0].kind, view.rows[0].hanging) = (Kind::Hung, 3);
     said.push(edit(&view));
     let mut holding = several(Moment::Holding, 1);
     holding.routes = None;
@@ -427,6 +429,87 @@ fn every_message_names_a_request_with_its_method() {
             assert!(said.contains(request), "{request}: {said}");
         }
     }
+}
+
+/// One that has hung for a minute, told at 30 s, and one that was answered
+/// after it.
+fn one_hangs() -> IncidentView {
+    let mut view = slow().view(Moment::Progress, 4, 1);
+    let took = |route: &str, seconds| Scene::new(Kind::Slow, "/reports/{year}", route, seconds);
+    let hangs = took("/reports/1", 30 * SECOND).outcome(Outcome::Running, None);
+    let hangs = Scene { polls: polls(2, 100, 50, None), ..hangs };
+    let answered = Scene {
+        polls: polls(2, 300, 150, None),
+        ..took("/reports/2222", 6 * SECOND).status(Status::Http(200))
+    };
+    view.samples = hangs.samples(view.now.mono - 30 * SECOND);
+    view.samples.merge(&answered.samples(view.now.mono), 0);
+    view.hanging = Some((1, 60 * SECOND));
+    view.kind = Kind::Hung;
+    view
+}
+
+#[test]
+fn what_hangs_is_told_by_itself() {
+    let mut view = one_hangs();
+    let mut said = vec![edit(&view)];
+    view.moment = Moment::Stopped;
+    said.push(edit(&view));
+    // Of the oldest one nothing is known any more.
+    view.moment = Moment::Progress;
+    view.hanging = Some((1, 90 * SECOND));
+    said.push(edit(&view));
+    let mut joined = one_hangs();
+    joined.moment = Moment::Joined;
+    joined.host = Some(row(Key::RollUp { kind: Kind::Slow }, 9));
+    joined.routes = Some((5, 5));
+    said.push(edit(&joined));
+    insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
+fn samples_of_what_ran_give_way_to_those_that_ended() {
+    let view = one_hangs();
+    let mut samples = view.samples.clone();
+    samples.settle_running();
+    let known = [samples.first(), samples.last(), samples.slowest()];
+    let known: Vec<&str> = known.into_iter().flatten().map(|sample| sample.path()).collect();
+    assert_eq!(known, ["/reports/2222"; 3]);
+    assert!(samples.random().all(|sample| !sample.is_running()));
+    // But who has nothing else keeps them.
+    let mut samples = slow().outcome(Outcome::Running, None).samples(view.now.mono);
+    samples.settle_running();
+    assert!(samples.last().is_some_and(|sample| sample.is_running()));
+}
+
+#[test]
+fn rows_say_how_many_still_run() {
+    let route = |n: usize| Scene::new(Kind::Slow, &format!("/r{n}"), "/r", SECOND).key();
+    let mut view = several(Moment::Worse, 36);
+    view.key = Key::RollUp { kind: Kind::Slow };
+    (view.more, view.more_total, view.common) = (0, 0, None);
+    view.hanging = Some((3, 65 * SECOND));
+    view.kind = Kind::Hung;
+    view.routes = Some((3, 2));
+    view.rows = (0..3).map(|n| row(route(n), 7)).collect();
+    for (row, hanging) in view.rows.iter_mut().zip([2, 7]) {
+        (row.kind, row.hanging) = (Kind::Hung, hanging);
+    }
+    let mut said = vec![reply(&view), edit(&view)];
+    let mut host = order().view(Moment::Progress, 5, 1);
+    host.joined = view.rows.clone();
+    said.push(edit(&host));
+    insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
+fn an_outage_names_what_is_over_by_now() {
+    let mut outage = several(Moment::Outage, 1_234);
+    (outage.routes, outage.common, outage.more) = (None, None, 0);
+    outage.outage = Some(720 * SECOND);
+    let said = post(&outage);
+    assert!(said.contains("411 × failed POST /cart, quiet now"), "{said}");
+    assert!(!said.contains("more is quiet"), "{said}");
 }
 
 #[test]

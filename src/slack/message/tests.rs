@@ -197,7 +197,7 @@ impl Scene {
 
 pub(super) fn row(key: Key, total: u64) -> ViewRow {
     let kind = key.kind();
-    ViewRow { key, kind, total, is_active: true }
+    ViewRow { key, kind, total, hanging: 0, is_active: true }
 }
 
 pub(super) fn order() -> Scene {
@@ -338,7 +338,8 @@ fn what_becomes_of_an_incident() {
     say(&ended(once, Ending::Quiet { since: hour_ago }), edit);
     let slow = Scene::new(Kind::Slow, "/reports/{year}", "/reports/2026", Duration::from_secs(7));
     say(&ended(slow.view(Moment::Ended, 31, 0), recovered), edit);
-    let mut hung = slow.view(Moment::First, 1, 1);
+    let hangs = Scene { took: Duration::from_secs(30), ..slow.outcome(Outcome::Running, None) };
+    let mut hung = hangs.view(Moment::First, 1, 1);
     hung.kind = Kind::Hung;
     hung.hanging = Some((1, Duration::from_secs(30)));
     say(&hung, post);

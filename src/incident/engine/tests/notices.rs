@@ -303,3 +303,24 @@ fn a_silences_end_waits_for_who_has_no_room_for_it() {
     }
     assert_eq!(heard, [(0, 60), (1, 600)]);
 }
+
+#[test]
+fn after_an_outage_what_is_over_is_named_first_by_what_came_meanwhile() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    let noise = failed("/noise");
+    bench.observe(&noise, 60);
+    bench.deliver();
+    let since = bench.now.mono;
+    bench.handle(Input::Outage { destination: 0, since });
+    bench.observe(&failed("/payments"), 40);
+    for _ in 0..8 {
+        bench.pass(MINUTE);
+        bench.observe(&noise, 1);
+    }
+    bench.pass(SECOND);
+    let told = bench.deliver();
+    let outage = told.iter().find(|said| said.view.moment == Moment::Outage).unwrap();
+    let rows: Vec<_> = outage.view.rows().iter().map(|row| (row.key(), row.total())).collect();
+    assert_eq!(rows, [(&failed("/payments"), 40), (&noise, 8)]);
+    assert_eq!(outage.view.fresh(), 48);
+}

@@ -126,7 +126,7 @@ fn once(view: &IncidentView, line: Line) -> Line {
 
 /// Whether all of its requests ended worse than it said.
 pub(super) fn is_moved(view: &IncidentView) -> bool {
-    view.counts().total() == 0 && view.moved_out() > 0 && view.hanging().is_none()
+    view.round_total() == 0 && view.moved_out() > 0 && view.hanging().is_none()
 }
 
 /// What is said then.

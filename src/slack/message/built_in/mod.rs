@@ -8,7 +8,7 @@ mod several;
 mod why;
 
 use crate::delivery::Op;
-use crate::incident::{IncidentView, Moment};
+use crate::incident::{IncidentView, Moment, ViewRow};
 use crate::observation::{Key, Kind, spoken};
 
 use super::{Color, Line, SlackMessage};
@@ -138,11 +138,13 @@ fn progress(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     }
     // Why, before when: that is what is looked for.
     let mut message = SlackMessage::new(headline).color(color(kind));
-    if let Some(sample) = why::latest(view) {
+    if let Some(sample) = why::hanging(view).or(why::latest(view)) {
         let mut latest = card::latest(view, sample);
-        if latest.is_empty() && view.kind() == Kind::Slow && !is_block {
+        let is_slow = view.key().kind() == Kind::Slow && !is_block;
+        if latest.is_empty() && is_slow && !sample.is_running() {
             // Slow ones end in several ways.
-            latest = what(view.key(), Some(sample), Line::new().text("latest: "));
+            let told = if view.hanging().is_some() { "latest that ended: " } else { "latest: " };
+            latest = what(view.key(), Some(sample), Line::new().text(told));
         }
         message = message
             .paragraph(latest)
@@ -220,8 +222,13 @@ fn beside(view: &IncidentView) -> Line {
     let mut line = Line::new();
     let several = view.routes().is_some();
     for kind in Kind::ALL {
-        let joined = view.joined().iter().filter(|row| row.kind() == kind);
-        let total = joined.fold(0_u64, |sum, row| sum.saturating_add(row.total()));
+        let of_kind = |row: &ViewRow| match kind {
+            Kind::Hung => row.hanging(),
+            kind if kind == row.key().kind() => row.total().saturating_sub(row.hanging()),
+            _ => 0,
+        };
+        let joined = view.joined().iter().map(of_kind);
+        let total = joined.fold(0_u64, u64::saturating_add);
         if total > 0 {
             let (count, word) = (spoken::count(total), names::word(kind));
             let place = if several { "these routes" } else { "this route" };

@@ -30,6 +30,7 @@ pub(super) fn what(key: &Key, sample: Option<&Sample>, line: Line) -> Line {
                 return line.dot().text("no response");
             }
             let slow = match sample.outcome() {
+                Outcome::Running => format!("still running after {took} · "),
                 Outcome::SlowBody => format!("slow {took} to the end of the body · "),
                 _ => format!("slow {took} · "),
             };
@@ -117,9 +118,10 @@ pub(super) fn request(key: &Key, line: Line) -> Line {
 /// Which request it was, where a site alone does not say it.
 pub(super) fn place(key: &Key, sample: &Sample, line: Line) -> Line {
     match (key, sample.endpoint()) {
-        (Key::Panic { .. } | Key::Log { .. }, Some(endpoint)) => {
-            line.code(format!("{} {}", endpoint.method, endpoint.route))
-        }
+        (Key::Panic { .. } | Key::Log { .. }, Some(endpoint)) => match endpoint.route {
+            Route::Unmatched => line.code(format!("{} {}", sample.method(), endpoint.route)),
+            Route::Known(_) => line.code(format!("{} {}", endpoint.method, endpoint.route)),
+        },
         (Key::Panic { .. }, None) => line.text("outside any request"),
         _ => line,
     }

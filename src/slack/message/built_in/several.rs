@@ -7,7 +7,10 @@ use crate::observation::{Key, Kind, spoken};
 
 use super::card::{causes, context, deployment};
 use super::names::{HEADLINE_REASON, color, icon, name, request, shortened, what};
-use super::{Color, Line, SlackMessage, beside, numbers, opening, requests, span, told_as};
+use super::{
+    Color, Line, SlackMessage, beside, numbers, opening, requests, span, still_running, told_as,
+    why,
+};
 
 /// A digest names only the worst ones again.
 const IN_A_DIGEST: usize = 3;
@@ -46,6 +49,10 @@ pub(super) fn roll_up(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     if !matches!(op, Op::Reply(_)) || view.moment() == Moment::Again {
         let most = if is_digest { IN_A_DIGEST } else { usize::MAX };
         message = rows(view, common(view, message), most);
+    } else if view.hanging().is_some() {
+        // But not which of them hang now.
+        let hanging = view.rows().iter().filter(|row| row.hanging() > 0);
+        message = hanging.take(IN_A_DIGEST).map(line_of).fold(message, SlackMessage::paragraph);
     }
     if view.moment() != Moment::First {
         message = message.paragraph(span(view));
@@ -88,21 +95,22 @@ pub(super) fn trouble(kind: Kind) -> &'static str {
 }
 
 /// One line for each incident, the worst ones by name; the ones that are over
-/// by their number, unless all are.
+/// by their number, unless all are or nothing else is said of them.
 pub(super) fn rows(view: &IncidentView, mut message: SlackMessage, most: usize) -> SlackMessage {
     // The headline names the only one.
     if view.routes().is_some_and(|(all, _)| all == 1) {
         return message;
     }
     let quiet = view.rows().iter().filter(|row| !row.is_active()).count();
-    let all_quiet = quiet == view.rows().len();
+    let is_last_word = view.routes().is_none();
+    let quiet = if is_last_word || quiet == view.rows().len() { 0 } else { quiet };
     let named: Vec<&ViewRow> =
-        view.rows().iter().filter(|row| row.is_active() || all_quiet).collect();
+        view.rows().iter().filter(|row| row.is_active() || quiet == 0).collect();
     for row in named.iter().take(most) {
-        let line = Line::new().text(format!("{} × ", spoken::count(row.total())));
-        message = message.paragraph(match row.kind() {
-            Kind::Hung => request(row.key(), line.text("still running ")),
-            _ => name(row.key(), line),
+        let line = line_of(row);
+        message = message.paragraph(match is_last_word && !row.is_active() {
+            true => line.text(", quiet now"),
+            false => line,
         });
     }
     let unnamed = named.iter().skip(most);
@@ -114,11 +122,23 @@ pub(super) fn rows(view: &IncidentView, mut message: SlackMessage, most: usize) 
     }
     match quiet {
         0 => {}
-        _ if all_quiet => {}
         1 => rest = rest.dot().text("1 more is quiet now"),
         quiet => rest = rest.dot().text(format!("{quiet} more are quiet now")),
     }
     message.paragraph(rest)
+}
+
+/// `18 × 500 POST /orders/{id}`, or how many of them still run.
+fn line_of(row: &ViewRow) -> Line {
+    let times = |count| Line::new().text(format!("{} × ", spoken::count(count)));
+    if row.hanging() == 0 {
+        return name(row.key(), times(row.total()));
+    }
+    let line = request(row.key(), times(row.hanging()).text("still running "));
+    match row.total() > row.hanging() {
+        true => line.text(format!(", {} in all", spoken::count(row.total()))),
+        false => line,
+    }
 }
 
 /// Whether it is about more than one incident.
@@ -198,9 +218,10 @@ pub(super) fn stopped(view: &IncidentView) -> SlackMessage {
         |line: Line| line.code(view.identity().instance()).text(" stopped ").time(now, now);
     let listed = view.rows().len() + view.more();
     if listed <= 1 || view.routes().is_some() {
-        let subject = match view.routes() {
-            Some((all, _)) => opening.text(routes(all, view.key().kind())),
-            None => name(view.key(), opening),
+        let subject = match (view.routes(), view.hanging()) {
+            (Some((all, _)), _) => opening.text(routes(all, view.key().kind())),
+            (None, Some(hanging)) => still_running(view, hanging, opening),
+            (None, None) => name(view.key(), opening),
         };
         let headline = stopped(subject.dot());
         let mut message = SlackMessage::new(headline.dot().text(format!("{total} until then")));
@@ -209,9 +230,11 @@ pub(super) fn stopped(view: &IncidentView) -> SlackMessage {
         }
         // An edit replaces the message that told what happened: say it again.
         let only = view.samples().last().filter(|_| view.counts().total() == 1);
-        if let Some(sample) = only.or(view.samples().first()) {
+        let hanging = why::hanging(view);
+        if let Some(sample) = hanging.or(only).or(view.samples().first()) {
+            let first = what(view.key(), Some(sample), Line::new().text("first: "));
             message = message
-                .paragraph(what(view.key(), Some(sample), Line::new().text("first: ")))
+                .paragraph(if hanging.is_some() { Line::new() } else { first })
                 .paragraph(causes(sample, HEADLINE_REASON))
                 .paragraph(context(view, sample));
         }

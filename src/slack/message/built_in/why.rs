@@ -17,6 +17,9 @@ const LOG_LINE: usize = 300;
 /// A gauge's value is cut after so many bytes.
 const GAUGE: usize = 40;
 
+/// Ages that differ by less are told as the same.
+const NEAR: Duration = Duration::from_secs(1);
+
 /// The request that stands for the latest ones: of those that a block kept
 /// waiting and those that made it, one of these.
 pub(super) fn latest(view: &IncidentView) -> Option<&Sample> {
@@ -26,6 +29,18 @@ pub(super) fn latest(view: &IncidentView) -> Option<&Sample> {
         |sample: &&Sample| sample.polls().is_some_and(|polls| polls.is_blocking(sample.took()));
     let made_it = known.into_iter().flatten().find(blocks);
     made_it.filter(|_| matches!(view.key(), Key::Blocked { .. })).or(samples.last())
+}
+
+/// The request that has hung for longest, as it was when it was told.
+pub(super) fn hanging(view: &IncidentView) -> Option<&Sample> {
+    let (_, age) = view.hanging()?;
+    let samples = view.samples();
+    let known = [samples.first(), samples.last(), samples.slowest()].into_iter().flatten();
+    let age_of = |sample: &Sample| {
+        view.now().mono.saturating_duration_since(sample.at()).saturating_add(sample.took())
+    };
+    let is_it = |sample: &&Sample| sample.is_running() && age_of(sample).abs_diff(age) < NEAR;
+    known.chain(samples.random()).find(is_it)
 }
 
 /// How a slow request spent its time: `waiting 125.9 s, computing 0.2 s in 12
@@ -42,16 +57,21 @@ pub(super) fn spent(view: &IncidentView, sample: &Sample) -> Line {
     if matches!(sample.outcome(), Outcome::SlowBody | Outcome::DuringBody) {
         return Line::new();
     }
+    let is_now = view.hanging().is_some_and(|(_, age)| age.abs_diff(took) < NEAR);
+    let so_far = match sample.is_running() && !is_now {
+        true => Line::new().text(format!("after {}: ", spoken::duration(took))),
+        false => Line::new(),
+    };
     let blocked = match polls.is_blocking(took) {
-        true => blocking(polls, view.hanging().is_some()),
+        true => blocking(polls, sample.is_running()),
         false => Line::new(),
     };
     if !blocked.is_empty() && polls.longest() * 2 >= took {
-        return blocked;
+        return so_far.join(blocked);
     }
     let waited = seconds(took.saturating_sub(polls.busy()));
     let busy = seconds(polls.busy());
-    let line = blocked.dot().text(format!("waiting {waited}, computing {busy}"));
+    let line = so_far.join(blocked.dot().text(format!("waiting {waited}, computing {busy}")));
     let longest = spoken::duration(polls.longest());
     match polls.count() {
         0 | 1 => line,
