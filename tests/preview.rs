@@ -26,7 +26,7 @@ const SAID: [(&str, &str); 21] = [
     ("cancelled", "⚪ [production] shop-api · cancelled after 20.0 s · PUT /uploads/{id}"),
     ("body-failed", "body failed GET /invoices/{year} · the cursor was closed · after 12.3 kB"),
     ("logged", "ERROR shop::prices · could not refresh, serving old ones"),
-    ("storm", "ten times as many: 500 POST /payments"),
+    ("storm", "many more: 500 POST /payments"),
     ("roll-up", "12 routes failing · connection refused (db:5432)"),
     ("digest", "500 POST /payments · 4 more · 6 since"),
     ("reminder", "still: 500 GET /invoices/{id}"),

@@ -12,7 +12,7 @@ pub enum Moment {
     Progress,
     /// A worse kind joined.
     Worse,
-    /// There are ten times as many.
+    /// Its count passed the next power of ten.
     Grown,
     /// It goes on for long.
     Reminder,

@@ -82,6 +82,7 @@ impl Engine {
         for id in family {
             let Some(incident) = self.incidents.get_mut(&id) else { continue };
             incident.phase = Phase::Closed { at: now.mono };
+            incident.samples.settle_running();
             incident.samples.keep_last();
             incident.version += 1;
             self.ended.push(incident.key.clone());

@@ -114,7 +114,10 @@ impl Engine {
             view.fresh += self.held_of(incident, destination);
             carried.totals.extend(self.totals_of(incident));
         }
-        self.list(&mut view, &known, now);
+        // One that tells several lists these.
+        if known.len() > 1 {
+            self.list(&mut view, &known, now);
+        }
         Some((view, carried, Placement::New))
     }
 

@@ -70,16 +70,20 @@ impl Engine {
 
     /// On how many routes its members are, and on how many it still goes on.
     pub(super) fn routes_of(&self, roll_up: &Incident, now: Time) -> (usize, usize) {
-        let active = self.counted(roll_up);
+        let counted = self.counted(roll_up);
         // While some hang, those are meant.
         let hangs = self.hanging_of(roll_up).count > 0;
         let is_meant = |one: &&&Incident| match hangs {
             true => one.hanging.count > 0,
             false => self.is_active(one, now),
         };
-        let active = active.iter().filter(is_meant).map(|one| one.id);
+        let active = counted.iter().filter(is_meant).map(|one| one.id);
         let active: Vec<IncidentId> = active.collect();
-        (self.routes(&roll_up.members), self.routes(&active))
+        // Some may have ended worse, all of them.
+        let told = counted.iter().filter(|one| self.round_total(one) > 0).map(|one| one.id);
+        let told: Vec<IncidentId> = told.collect();
+        let told = if told.is_empty() { &roll_up.members } else { &told };
+        (self.routes(told), self.routes(&active))
     }
 
     /// Whether it was observed lately, or one of its requests still runs.

@@ -210,7 +210,8 @@ impl Engine {
             });
             self.list(&mut view, &listed, now);
             // One of them by example, the busiest.
-            if let Some(busiest) = counted.iter().max_by_key(|one| one.counts.total) {
+            let busiest = listed.iter().max_by_key(|one| self.round_total(one));
+            if let Some(busiest) = busiest.or(counted.iter().max_by_key(|one| one.counts.total)) {
                 view.samples = busiest.samples.clone();
             }
         } else {

@@ -321,7 +321,8 @@ fn who_else_is_in_flight() {
         vec![own.clone()],
         vec![other.clone()],
         vec![own.clone(), other],
-        vec![own.clone(), own, blocking],
+        vec![own.clone(), own.clone(), blocking],
+        vec![InFlight { method: MethodName::OTHER, route: Route::Unmatched, ..own }],
     ];
     let said = said.map(|oldest| {
         let mut view = order().view(Moment::First, 1, 1);
@@ -535,7 +536,7 @@ fn what_has_no_route_is_told_by_its_status() {
 fn one_of_what_is_counted_is_one() {
     let mut stopped = several(Moment::Stopped, 9);
     stopped.routes = Some((1, 1));
-    assert!(edit(&stopped).contains("1 route failing ·"), "{}", edit(&stopped));
+    assert!(edit(&stopped).contains("1 route failing: /orders/{id} ·"), "{}", edit(&stopped));
     let mut cut = slow().view(Moment::Stopped, 3, 3);
     cut.key = Key::Cut;
     cut.rows = vec![row(Key::Cut, 3)];

@@ -5,7 +5,7 @@ use super::bench::*;
 use crate::incident::Matcher;
 use crate::incident::engine::*;
 use crate::incident::input::*;
-use crate::observation::{DropReason, Kind, Rule};
+use crate::observation::{DropReason, Facts, Kind, Outcome, Rule, Status};
 
 const ROUTES: [&str; 5] = ["/a", "/b", "/c", "/d", "/e"];
 
@@ -118,4 +118,42 @@ fn what_has_ended_pays_while_another_one_of_its_key_is_below() {
     bench.observe(&slow("/a"), 1);
     end_as(&mut bench, &slow("/a"), 2, &failed("/a"));
     assert_eq!(bench.account(0).accounted(), 3);
+}
+
+#[test]
+fn it_is_no_example_of_what_it_left() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    let (key, status) = (slow("/a"), Some(Status::Http(200)));
+    for (status, outcome) in [(status, Outcome::Plain), (None, Outcome::Running)] {
+        let mut observed = observed(key.clone(), 1, bench.now.mono);
+        observed.samples = samples_of(&Facts { status, outcome, ..Facts::at(bench.now.mono) });
+        bench.handle(Input::Observed(vec![observed]));
+    }
+    bench.hang(&[(&key, 1)]);
+    bench.deliver();
+    bench.pass(SECOND);
+    end_as(&mut bench, &key, 1, &failed("/a"));
+    bench.hang(&[]);
+    let told = bench.go_on(&key, 0, SECOND, 310);
+    let of_it = told.iter().filter(|(_, said)| said.view.key == key);
+    let shown: Vec<_> = of_it.map(|(_, said)| said.view.samples().last().unwrap()).collect();
+    assert!(shown.len() > 1, "{told:#?}");
+    assert!(shown.iter().all(|sample| !sample.is_running()), "{shown:#?}");
+}
+
+#[test]
+fn routes_that_are_left_of_several_are_counted() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    let keys: Vec<Key> = ROUTES.map(slow).to_vec();
+    bench.observe_all(&keys);
+    bench.deliver();
+    for (key, to) in keys.iter().zip(ROUTES.map(failed)).skip(1) {
+        end_as(&mut bench, key, 1, &to);
+    }
+    let told = bench.go_on(&keys[0], 0, SECOND, 20);
+    let is_roll_up = |view: &&IncidentView| view.key == Key::RollUp { kind: Kind::Slow };
+    let slow = told.iter().map(|(_, said)| &said.view).rfind(is_roll_up).unwrap();
+    assert_eq!(slow.routes().map(|(all, _)| all), Some(1));
+    let left: Vec<&Key> = slow.rows().iter().map(|row| row.key()).collect();
+    assert_eq!(left, [&keys[0]]);
 }

@@ -101,3 +101,15 @@ fn a_threshold_that_is_not_reached_is_suppressed_once_at_the_end() {
     assert_eq!(bench.account(0).suppressed(Rule::BelowThreshold), 1);
     assert_eq!(bench.account(0).accounted(), 1);
 }
+
+#[test]
+fn the_last_words_for_several_routes_list_these() {
+    let mut bench = Bench::new(IncidentPolicy::default(), WEBHOOK);
+    let keys: Vec<Key> = (0..6).map(|n| failed(&format!("/r{n}"))).collect();
+    bench.observe_all(&keys);
+    bench.deliver();
+    bench.handle(Input::Stop);
+    let (view, ..) = bench.engine.view(bench.now, 0, Subject::Farewell).unwrap();
+    assert_eq!((view.rows().len(), view.routes()), (6, Some((6, 6))));
+    assert!(view.rows().iter().all(|row| keys.contains(row.key())), "{:?}", view.rows());
+}

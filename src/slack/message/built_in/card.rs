@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::incident::IncidentView;
-use crate::observation::{Kind, Sample, spoken};
+use crate::observation::{Key, Kind, Sample, spoken};
 
 use super::Line;
 use super::names::{named, place};
@@ -40,6 +40,11 @@ pub(super) fn latest(view: &IncidentView, sample: &Sample) -> Line {
 /// Which request, where, since when: `/orders/1234 · request 01JX… · pod-7 ·
 /// 1.8.2, up 4 min · 61 in flight`.
 pub(super) fn context(view: &IncidentView, sample: &Sample) -> Line {
+    context_of(view, view.key(), sample)
+}
+
+/// As [`context`], below what names `key`.
+pub(super) fn context_of(view: &IncidentView, key: &Key, sample: &Sample) -> Line {
     let up = view.uptime_at(sample.at());
     let is_fresh = up < FRESH;
     // Right after a deploy, that is the news.
@@ -47,13 +52,14 @@ pub(super) fn context(view: &IncidentView, sample: &Sample) -> Line {
         true => Line::new().text(format!("{} after start", spoken::span(up))),
         false => Line::new(),
     };
-    if view.key().kind() == Kind::Logged {
+    if key.kind() == Kind::Logged {
         line = line.dot().text("at ").time(view.wall_at(sample.at()), view.now().wall);
     }
-    let named = named(view.key(), sample);
+    let named = named(key, sample);
     let names_method = named.is_some_and(|(method, _)| method.as_str() == sample.method());
     let names_path = named.is_some_and(|(_, route)| route.as_str() == sample.path());
-    if !sample.path().is_empty() && !(names_method && names_path && sample.query().is_empty()) {
+    let is_named = names_method && names_path && sample.query().is_empty();
+    if !sample.path().is_empty() && !is_named {
         let query = match sample.query() {
             "" => String::new(),
             query => format!("?{query}"),
@@ -78,7 +84,7 @@ pub(super) fn context(view: &IncidentView, sample: &Sample) -> Line {
     }
     line = line.dot().code(view.identity().instance());
     line = deployed(view, (!is_fresh).then_some(up), line);
-    if view.is_new() && !is_fresh && view.counts().total() == view.fresh() {
+    if view.is_new() && *key != Key::Cut && !is_fresh && view.counts().total() == view.fresh() {
         line = line.dot().text("first since this process started");
     }
     if sample.in_flight() > 1 {

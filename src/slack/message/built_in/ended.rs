@@ -1,7 +1,7 @@
 //! How an end is told.
 
 use crate::delivery::Op;
-use crate::incident::{Ending, IncidentView};
+use crate::incident::{Ending, IncidentView, ViewRow};
 use crate::observation::{Key, Kind, spoken};
 
 use super::card::{self, causes, context};
@@ -13,8 +13,9 @@ use super::{Color, Line, SlackMessage, beside, did, opening, several, span, why}
 pub(super) fn ended(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     let kind = view.key().kind();
     let is_well = matches!(view.ending(), Some(Ending::Recovered { failed: 0, .. }));
-    let is_once = view.round_total() == 1 && view.round() == 0;
     let is_several = matches!(view.key(), Key::RollUp { .. });
+    let has_name = !is_several || several::only(view).is_some();
+    let is_once = view.round_total() == 1 && view.round() == 0 && has_name;
     let (icon, color) = match is_well && !is_once {
         true => ("🟢", Color::GREEN),
         false => ("⚪", Color::GREY),
@@ -61,20 +62,24 @@ pub(super) fn ended(view: &IncidentView, op: Op<'_>) -> SlackMessage {
 /// `recovered POST /orders/{id}`, or what is over without a proof.
 fn subject(view: &IncidentView, line: Line, is_well: bool, is_several: bool) -> Line {
     let (all, _) = view.routes().unwrap_or_default();
+    let kind = view.key().kind();
     match (is_well, view.ending(), is_several) {
         (_, _, true) if all == 1 => match view.rows() {
             [one] if is_well => request(one.key(), line.text("recovered ")),
-            [one] => name(one.key(), line.text("over: ")),
-            _ => line.text("over"),
+            [one, ..] if is_well => {
+                let route = one.key().route().map(ToString::to_string);
+                line.text("recovered ").code(route.unwrap_or_default())
+            }
+            _ => several::subject(view, all, kind, line.text("over: ")),
         },
         (true, _, true) => line.text(format!("recovered: {all} routes")),
         (true, ..) if view.key().route().is_some() => request(view.key(), line.text("recovered ")),
         (true, ..) => name(view.key(), line.text("recovered: ")),
         (_, Some(Ending::Quiet { .. }), true) => {
-            line.text(format!("quiet: {}", several::routes(all, view.key().kind())))
+            line.text(format!("quiet: {}", several::routes(all, kind)))
         }
         (_, Some(Ending::Quiet { .. }), _) => name(view.key(), line.text("quiet: ")),
-        (_, _, true) => line.text(format!("over: {}", several::routes(all, view.key().kind()))),
+        (_, _, true) => line.text(format!("over: {}", several::routes(all, kind))),
         _ => name(view.key(), line.text("over: ")),
     }
 }
@@ -113,11 +118,14 @@ fn proof(view: &IncidentView, requests: u64, failed: u64) -> String {
 fn once(view: &IncidentView, line: Line) -> Line {
     let line = line.text("once at ").time(view.since(), view.now().wall).text(": ");
     let sample = view.samples().last().or(view.samples().first());
-    let line = what(view.key(), sample, line);
+    let key = several::only(view).map_or(view.key(), ViewRow::key);
+    let line = what(key, sample, line);
     match view.ending() {
         Some(Ending::Recovered { requests, failed }) => {
-            let fine = requests.saturating_sub(failed);
-            line.dot().text(format!("{} fine since", spoken::count(fine)))
+            line.dot().text(match requests.saturating_sub(failed) {
+                0 => format!("{} failed in another way since", spoken::count(failed)),
+                fine => format!("{} fine since", spoken::count(fine)),
+            })
         }
         Some(Ending::Quiet { .. }) => line.dot().text("none answered since"),
         _ => line.dot().text("none since"),
@@ -131,14 +139,19 @@ pub(super) fn is_moved(view: &IncidentView) -> bool {
 
 /// What is said then.
 pub(super) fn moved(view: &IncidentView) -> SlackMessage {
-    let line = request(view.key(), opening("⚪", view));
+    let line = opening("⚪", view);
+    let line = match view.routes() {
+        Some((all, _)) => several::subject(view, all, view.key().kind(), line),
+        None => request(view.key(), line),
+    };
     let headline = line.dot().text(match view.moved_out() {
         1 => "ended worse: see its own alert".to_owned(),
         count => format!("{} ended worse: see their own alerts", spoken::count(count)),
     });
     let message = SlackMessage::new(headline).color(Color::GREY);
+    // Of several, one says little.
     match view.samples().last().or(view.samples().first()) {
-        Some(sample) => message.paragraph(context(view, sample)),
-        None => message,
+        Some(sample) if view.routes().is_none() => message.paragraph(context(view, sample)),
+        _ => message,
     }
 }

@@ -159,7 +159,7 @@ fn told_as(moment: Moment) -> &'static str {
     match moment {
         Moment::Again => "again: ",
         Moment::Reminder => "still: ",
-        Moment::Grown => "ten times as many: ",
+        Moment::Grown => "many more: ",
         Moment::Worse => "worse: ",
         _ => "",
     }
@@ -190,12 +190,14 @@ fn span(view: &IncidentView) -> Line {
     let slowest = view.counts().slowest();
     // What still runs has taken longer by now; how long it was blocked is said.
     let is_block = matches!(view.key(), Key::Blocked { .. });
-    if !slowest.is_zero() && view.hanging().is_none() && !is_block {
-        line = line.dot().text(format!("slowest {}", spoken::duration(slowest)));
-    }
     if view.round() > 0 {
         let total = spoken::count(view.counts().total());
         line = line.dot().text(format!("{total} in all, back {}", times(view.round())));
+    }
+    // Also of those in earlier rounds.
+    if !slowest.is_zero() && view.hanging().is_none() && !is_block {
+        let begin = if view.round() > 0 { ", " } else { " · " };
+        line = line.text(format!("{begin}slowest {}", spoken::duration(slowest)));
     }
     line = moved_out(view, line);
     if view.moved_in() > 0 {

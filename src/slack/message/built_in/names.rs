@@ -81,6 +81,13 @@ pub(super) fn what(key: &Key, sample: Option<&Sample>, line: Line) -> Line {
             };
             reason(line).dot().text(took)
         }
+        (Key::Other { .. }, _) => {
+            let line = match sample.site() {
+                Some(site) => name(key, line).dot().code(site.to_string()),
+                None => name(key, line),
+            };
+            reason(line).dot().text(took)
+        }
         _ => reason(name(key, line)),
     }
 }

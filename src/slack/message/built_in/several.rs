@@ -5,7 +5,7 @@ use crate::delivery::Op;
 use crate::incident::{IncidentView, Moment, ViewRow};
 use crate::observation::{Key, Kind, spoken};
 
-use super::card::{causes, context, deployment};
+use super::card::{causes, context, context_of, deployment};
 use super::names::{HEADLINE_REASON, color, icon, name, request, shortened, what};
 use super::{
     Color, Line, SlackMessage, beside, numbers, opening, requests, span, still_running, told_as,
@@ -21,14 +21,10 @@ pub(super) fn roll_up(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     let (all, active) = view.routes().unwrap_or_default();
     let mut headline = opening(icon(kind), view);
     headline = headline.text(told_as(view.moment()));
-    headline = match (active, view.rows()) {
-        // Only one came back: it has a name.
-        (_, [one]) if all == 1 => name(one.key(), headline),
-        (active, _) if active > 0 && active < all => {
-            headline.text(format!("{active} of {}", routes(all, kind)))
-        }
-        _ => headline.text(routes(all, kind)),
-    };
+    if active > 0 && active < all {
+        headline = headline.text(format!("{active} of "));
+    }
+    headline = subject(view, all, kind, headline);
     if let Some((text, ..)) = view.common_reason() {
         headline = headline.dot().code(shortened(text, HEADLINE_REASON));
     }
@@ -54,19 +50,58 @@ pub(super) fn roll_up(view: &IncidentView, op: Op<'_>) -> SlackMessage {
         let hanging = view.rows().iter().filter(|row| row.hanging() > 0);
         message = hanging.take(IN_A_DIGEST).map(line_of).fold(message, SlackMessage::paragraph);
     }
+    // The only one is told as any other.
+    let only = only(view).zip(view.samples().last().or(view.samples().first()));
+    if let Some((row, sample)) = only {
+        let latest = match causes(sample, 0) {
+            none if none.is_empty() => what(row.key(), Some(sample), Line::new().text("latest: ")),
+            causes => Line::new().text("latest: ").join(causes),
+        };
+        message = message.paragraph(latest).paragraph(context_of(view, row.key(), sample));
+    }
     if view.moment() != Moment::First {
         message = message.paragraph(span(view));
     }
     message = message.paragraph(beside(view));
+    if only.is_some() {
+        return message;
+    }
     let from = Line::new().code(view.identity().instance());
     message.paragraph(deployment(view, from))
+}
+
+/// The one that is left of several, or came back.
+pub(super) fn only(view: &IncidentView) -> Option<&ViewRow> {
+    match (view.routes(), view.rows()) {
+        (Some((1, _)), [one]) => Some(one),
+        _ => None,
+    }
+}
+
+/// `12 routes failing`; the only one by its name.
+pub(super) fn subject(view: &IncidentView, all: usize, kind: Kind, line: Line) -> Line {
+    match (all, view.rows()) {
+        (1, [one]) => name(one.key(), line),
+        (1, [one, ..]) => match one.key().route() {
+            Some(route) => line.text(format!("{}: ", routes(all, kind))).code(route.to_string()),
+            None => name(one.key(), line),
+        },
+        _ => line.text(routes(all, kind)),
+    }
 }
 
 /// A reason that some have in common, unless the headline said it all.
 pub(super) fn common(view: &IncidentView, message: SlackMessage) -> SlackMessage {
     match view.common_reason() {
         Some((text, with, of)) if with < of || text.len() > HEADLINE_REASON => {
-            message.paragraph(Line::new().code(text).text(format!(" in {with} of {of} routes")))
+            let line = Line::new().code(text);
+            message.paragraph(match view.routes() {
+                _ if view.kind() == Kind::Logged => line.text(format!(" in {with} of {of} places")),
+                Some((all, _)) if all == of => line.text(format!(" in {with} of {of} routes")),
+                // Some fail in several ways.
+                _ if with == of => line.text(" in all of them"),
+                _ => line.text(" in most of them"),
+            })
         }
         _ => message,
     }
@@ -98,7 +133,7 @@ pub(super) fn trouble(kind: Kind) -> &'static str {
 /// by their number, unless all are or nothing else is said of them.
 pub(super) fn rows(view: &IncidentView, mut message: SlackMessage, most: usize) -> SlackMessage {
     // The headline names the only one.
-    if view.routes().is_some_and(|(all, _)| all == 1) {
+    if only(view).is_some() {
         return message;
     }
     let quiet = view.rows().iter().filter(|row| !row.is_active()).count();
@@ -154,7 +189,14 @@ pub(super) fn cut(view: &IncidentView) -> SlackMessage {
     let headline = headline.code(view.identity().instance()).text(" stopped ").time(now, now);
     let message = SlackMessage::new(headline);
     match view.samples().first() {
-        Some(sample) => message.paragraph(context(view, sample)),
+        Some(sample) => {
+            let took = spoken::duration(sample.took());
+            let cut = match view.counts().total() {
+                1 => Line::new().text(format!("after {took}")),
+                _ => Line::new().text(format!("one of them, after {took}")),
+            };
+            message.paragraph(cut).paragraph(context(view, sample))
+        }
         None => message,
     }
 }
@@ -219,7 +261,7 @@ pub(super) fn stopped(view: &IncidentView) -> SlackMessage {
     let listed = view.rows().len() + view.more();
     if listed <= 1 || view.routes().is_some() {
         let subject = match (view.routes(), view.hanging()) {
-            (Some((all, _)), _) => opening.text(routes(all, view.key().kind())),
+            (Some((all, _)), _) => subject(view, all, view.key().kind(), opening),
             (None, Some(hanging)) => still_running(view, hanging, opening),
             (None, None) => name(view.key(), opening),
         };

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use crate::incident::IncidentView;
-use crate::observation::{InFlight, Key, Kind, Outcome, Polls, Sample, spoken};
+use crate::observation::{InFlight, Key, Kind, Outcome, Polls, Route, Sample, spoken};
 
-use super::names::{name, shortened};
+use super::card::context;
+use super::names::{name, place, shortened};
 use super::{Color, Line, SlackMessage};
 
 /// What a message without a thread shows of logs and backtrace, in lines.
@@ -144,9 +145,11 @@ pub(super) fn below(view: &IncidentView) -> SlackMessage {
         (true, true) => "backtrace",
         _ => "logs",
     };
-    // The message above says the rest.
+    // The message above may tell of another one by now.
     let headline = name(view.key(), Line::new().text(format!("🔎 {said} · ")));
-    let mut message = SlackMessage::new(headline).color(Color::GREY).preformatted(logs);
+    let place = place(view.key(), sample, Line::new());
+    let message = SlackMessage::new(headline).color(Color::GREY);
+    let mut message = message.paragraph(place).paragraph(context(view, sample)).preformatted(logs);
     if let Some(trace) = sample.backtrace() {
         let thread = sample.thread();
         let on = thread.map(|thread| Line::new().text("on thread ").code(&*thread));
@@ -168,7 +171,11 @@ pub(super) fn around(view: &IncidentView) -> Line {
         line = line.dot().text("oldest in flight: ");
         for (n, request) in view.oldest().iter().enumerate() {
             let age = spoken::duration(request.age());
-            let name = format!("{} {}", request.method(), request.route());
+            let name = match request.route() {
+                // Its method is not known.
+                Route::Unmatched => Route::Unmatched.to_string(),
+                route => format!("{} {route}", request.method()),
+            };
             line = line.text(if n > 0 { ", " } else { "" }).code(name).text(format!(" {age}"));
             let blocking = request.polled_for().filter(|polled| *polled >= Duration::from_secs(1));
             line = line.text(if blocking.is_some() { " blocking" } else { "" });
