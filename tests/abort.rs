@@ -54,5 +54,9 @@ async fn a_panic_that_ends_the_process_is_told_before_it_does() {
         let text = message.as_ref().map(Message::text).unwrap_or_default();
         assert!(text.contains(expected), "{request}: {text:?}");
         assert!(text.contains("examples/server.rs:"), "{text}");
+        // Whose request it was, where there was one.
+        let lines = message.as_ref().map(Message::lines).unwrap_or_default();
+        let is_from_curl = lines.iter().any(|line| line.contains("from curl/"));
+        assert_eq!(is_from_curl, request == "/panic", "{lines:#?}");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use crate::observation::lock::relock;
-use crate::observation::{Facts, KeyRef, LogLine, MethodName, Reason, RouteRef, Site};
+use crate::observation::{Facts, KeyRef, LogLine, MethodName, PathCapture, Reason, RouteRef, Site};
 
 use super::{Handoff, PanicRecord, Slot};
 
@@ -130,6 +130,9 @@ impl Outside {
             let tell = |route: RouteRef<'_>| {
                 let facts = Facts {
                     took: slot.map(|slot| slot.age(now).into()).unwrap_or_default(),
+                    info: slot.map(Slot::info),
+                    // What else may be told of it is not known here.
+                    path: PathCapture::TemplateOnly,
                     endpoint: slot.map(|slot| (MethodName::of(slot.info().method()), route)),
                     reason: Reason::Text(record.said()),
                     site: Some(&record.site),

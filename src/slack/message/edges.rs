@@ -533,6 +533,18 @@ fn what_has_no_route_is_told_by_its_status() {
 }
 
 #[test]
+fn what_only_its_judge_calls_a_failure_is_told_so() {
+    for (code, said) in
+        [(200, "failed with 200 POST"), (399, "failed with 399 POST"), (400, " 400 POST")]
+    {
+        let failed = Scene::new(Kind::Failed, "/cart", "/cart", SECOND);
+        let view = failed.status(Status::Http(code)).view(Moment::Progress, 12, 3);
+        let text = edit(&view);
+        assert!(text.contains(said) && (code < 400 || !text.contains("failed with")), "{text}");
+    }
+}
+
+#[test]
 fn one_of_what_is_counted_is_one() {
     let mut stopped = several(Moment::Stopped, 9);
     stopped.routes = Some((1, 1));

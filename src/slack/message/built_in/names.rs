@@ -98,6 +98,10 @@ pub(super) fn name(key: &Key, line: Line) -> Line {
         Key::Request { kind, status, .. } => {
             let word = match (kind, status) {
                 (Kind::Failed, Some(Status::Error)) => "error ".to_owned(),
+                // Only what `failure_when` says.
+                (Kind::Failed, Some(status @ Status::Http(..400))) => {
+                    format!("failed with {status} ")
+                }
                 (Kind::Failed, Some(status)) => format!("{status} "),
                 (kind, _) => format!("{} ", word(*kind)),
             };
