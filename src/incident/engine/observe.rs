@@ -18,7 +18,8 @@ impl Engine {
             self.ended.push(named);
         }
         let at = samples.first().or(samples.last()).and_then(Sample::endpoint);
-        let route = key.route().or(at.map(|endpoint| &endpoint.route));
+        let all_at = at.filter(|_| !samples.are_of_several());
+        let route = key.route().or(all_at.map(|endpoint| &endpoint.route));
         let silence = self.silences.iter_mut().find(|quiet| quiet.matcher.covers(&key, route));
         if let Some(silence) = silence {
             silence.held += counts.total;

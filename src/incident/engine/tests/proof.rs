@@ -2,8 +2,8 @@
 
 use super::bench::*;
 use crate::incident::engine::*;
-use crate::incident::{Ending, IncidentView};
-use crate::observation::{Facts, Kind, MethodName, RouteRef, Site, Window};
+use crate::incident::{Ending, IncidentView, Matcher};
+use crate::observation::{Facts, Kind, MethodName, RouteRef, Rule, Site, Window};
 
 /// How `key` was said to have ended.
 fn ending_of(bench: &mut Bench, key: &Key) -> Option<Ending> {
@@ -57,21 +57,37 @@ fn each_of_several_routes_is_proven_by_its_own_requests() {
     }
 }
 
+/// Panics at one site, in one drain of the tally.
+fn panic_on(bench: &mut Bench, site: &Site, routes: [&str; 3]) {
+    let method = MethodName::of(&http::Method::GET);
+    let mut window = Window::default();
+    for route in routes {
+        let endpoint = Some((method, RouteRef::Known(route)));
+        window.take(&Facts { endpoint, site: Some(site), ..Facts::at(bench.now.mono) });
+    }
+    let mut observed = observed(Key::Panic { site: site.clone() }, 3, bench.now.mono);
+    observed.samples = window.drain();
+    bench.handle(Input::Observed(vec![observed]));
+}
+
+#[test]
+fn a_silence_of_one_route_keeps_no_panics_of_others() {
+    let site = Site::new("a.rs", 1, None);
+    for (routes, silenced) in [(["/a", "/a", "/a"], 3), (["/a", "/b", "/a"], 0)] {
+        let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+        bench.silence(Matcher::all().route("/a"), MINUTE);
+        panic_on(&mut bench, &site, routes);
+        assert_eq!(bench.account(0).suppressed(Rule::Silence), silenced);
+    }
+}
+
 #[test]
 fn a_panic_on_several_routes_is_not_proven_by_one_of_them() {
     let site = Site::new("a.rs", 1, None);
     let key = Key::Panic { site: site.clone() };
-    let method = MethodName::of(&http::Method::GET);
     for (routes, proven) in [(["/a", "/a", "/a"], true), (["/a", "/b", "/a"], false)] {
         let mut bench = Bench::new(IncidentPolicy::default(), BOT);
-        let mut window = Window::default();
-        for route in routes {
-            let endpoint = Some((method, RouteRef::Known(route)));
-            window.take(&Facts { endpoint, site: Some(&site), ..Facts::at(bench.now.mono) });
-        }
-        let mut observed = observed(key.clone(), 3, bench.now.mono);
-        observed.samples = window.drain();
-        bench.handle(Input::Observed(vec![observed]));
+        panic_on(&mut bench, &site, routes);
         bench.deliver();
         bench.succeed("/a", 30);
         let ending = ending_of(&mut bench, &key);
