@@ -92,8 +92,8 @@
 //! is edited, and what escalates is a reply that the channel sees; with a
 //! webhook there are digests. When it has been quiet for
 //! [`close_after`](AlertConfigBuilder::close_after) it is over, and the message
-//! says what is known: "recovered · 0 of 214 failed since", or "quiet: no
-//! requests since 12:07". Routes that fail together become one message, slow
+//! says what is known ([`Ending`]): "recovered · 0 of 214 failed since", or
+//! "quiet · none answered since 12:07". Routes that fail together become one message, slow
 //! requests on a failing route are part of that failure, and what returns
 //! within half an hour is the same incident. A channel gets at most 20 visible
 //! messages in 10 minutes; beyond that, one says what is held. All numbers are

@@ -84,6 +84,8 @@ pub(super) struct Hanging {
     pub(super) count: u64,
     /// When the oldest of them began.
     pub(super) since: Option<Instant>,
+    /// The same, by the clock that samples are taken by.
+    pub(super) began: Option<Instant>,
 }
 
 /// What else happened on its endpoint in this round.
@@ -95,10 +97,11 @@ pub(super) struct Nearby {
     pub(super) fine: u64,
     pub(super) fine_since: u64,
     /// Requests told under other keys, those of them since its last
-    /// observation, and how many of those failed.
+    /// observation, and how many of those failed, or were slow or still are.
     pub(super) others: u64,
     pub(super) others_since: u64,
     pub(super) failed_since: u64,
+    pub(super) slow_since: u64,
 }
 
 impl Nearby {
@@ -107,6 +110,7 @@ impl Nearby {
         self.fine_since = 0;
         self.others_since = 0;
         self.failed_since = 0;
+        self.slow_since = 0;
     }
 }
 

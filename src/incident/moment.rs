@@ -48,23 +48,24 @@ pub enum Ending {
         /// How many of them failed in another way.
         failed: u64,
     },
-    /// As [`Recovered`](Ending::Recovered), but for some of several routes,
-    /// where nothing is proven.
+    /// As [`Recovered`](Ending::Recovered), but for some of those that are told
+    /// as one: [`ViewRow::is_proven`](crate::ViewRow::is_proven) says for which.
     Partly {
         /// How many were answered.
         requests: u64,
         /// How many of them failed in another way.
         failed: u64,
-        /// On how many routes none was.
+        /// For how many of them nothing is proven.
         unproven: usize,
     },
-    /// No request was answered since then, so nothing is proven.
+    /// No request came since then, or none was answered and none was told: so
+    /// nothing is proven.
     Quiet {
         /// When it was last observed.
         since: SystemTime,
     },
     /// It has not been observed since then; whether it could have been is not
-    /// known, as for a panic on several routes, or where requests were slow or
+    /// known, as for a panic on several routes, or where requests hang or were
     /// given up.
     Unseen {
         /// When it was last observed.

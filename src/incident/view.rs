@@ -23,6 +23,8 @@ pub struct IncidentView {
     pub(crate) round_total: u64,
     pub(crate) share: Option<(u64, u64)>,
     pub(crate) hanging: Option<(u64, Duration)>,
+    /// When the oldest that hangs began, by the clock of the samples.
+    pub(crate) oldest_began: Option<Instant>,
     pub(crate) ending: Option<Ending>,
     pub(crate) lasted: Duration,
     pub(crate) joined: Vec<ViewRow>,
@@ -63,6 +65,7 @@ pub struct ViewRow {
     pub(crate) kind: Kind,
     pub(crate) total: u64,
     pub(crate) hanging: u64,
+    pub(crate) is_proven: bool,
     pub(crate) is_active: bool,
 }
 
@@ -89,6 +92,12 @@ impl ViewRow {
     #[must_use]
     pub fn hanging(&self) -> u64 {
         self.hanging
+    }
+
+    /// Whether requests on its route were answered since its last observation.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        self.is_proven
     }
 
     /// Whether it still goes on, as far as is known.

@@ -1,9 +1,8 @@
 //! How incidents end: below their threshold, quiet, or for good.
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::observation::{Endpoint, Fate, Key, Route, Rule, Time, later};
+use crate::observation::{Endpoint, Fate, Key, Kind, Rule, Time, later};
 
 use super::super::incident::{Incident, Phase};
 use super::{Ending, Engine, IncidentId, Subject};
@@ -104,34 +103,40 @@ impl Engine {
         }
         let since = self.last_seen(incident).wall;
         let mut endpoints: Vec<(Endpoint, u64, u64)> = Vec::new();
-        let mut open = false;
-        for one in self.counted(incident) {
+        let (mut unproven, mut others) = (0, false);
+        for one in self.told_of_round(incident) {
             let Some(endpoint) = one.proof() else {
                 return Some(Ending::Unseen { since });
             };
-            // What is slow, hangs or was given up proves nothing.
-            let nearby = &one.nearby;
-            let requests = nearby.fine_since + nearby.failed_since;
-            open |= nearby.others_since > nearby.failed_since;
+            let (requests, failed) = (self.answered_since(one), one.nearby.failed_since);
+            unproven += usize::from(requests == 0);
+            others |= one.nearby.others_since > 0;
             // Of two keys on one endpoint, the one that was seen last knows less.
             match endpoints.iter_mut().find(|(known, ..)| *known == endpoint) {
-                Some((_, known, failed)) if requests < *known => {
-                    (*known, *failed) = (requests, nearby.failed_since);
-                }
+                Some((_, known, was)) if requests < *known => (*known, *was) = (requests, failed),
                 Some(_) => {}
-                None => endpoints.push((endpoint, requests, nearby.failed_since)),
+                None => endpoints.push((endpoint, requests, failed)),
             }
         }
         let requests: u64 = endpoints.iter().map(|(_, requests, _)| requests).sum();
         let failed = endpoints.iter().map(|(.., failed)| failed).sum();
-        let unproven = endpoints.iter().filter(|(_, requests, _)| *requests == 0);
-        let unproven: HashSet<&Route> = unproven.map(|(endpoint, ..)| &endpoint.route).collect();
-        Some(match (requests, unproven.len()) {
-            (0, _) if open => Ending::Unseen { since },
+        Some(match (requests, unproven) {
+            (0, _) if others => Ending::Unseen { since },
             (0, _) => Ending::Quiet { since },
             (requests, 0) => Ending::Recovered { requests, failed },
             (requests, unproven) => Ending::Partly { requests, failed, unproven },
         })
+    }
+
+    /// How many requests on its endpoint were answered since its last
+    /// observation: not those that hang, nor those that were given up.
+    pub(super) fn answered_since(&self, incident: &Incident) -> u64 {
+        let Some(Endpoint { method, route }) = incident.proof() else { return 0 };
+        let slow = Key::Request { kind: Kind::Slow, method, route, status: None };
+        let slow = self.live.get(&slow).and_then(|id| self.incidents.get(id));
+        let hanging = slow.map_or(0, |slow| slow.hanging.count);
+        let nearby = &incident.nearby;
+        nearby.fine_since + nearby.failed_since + nearby.slow_since.saturating_sub(hanging)
     }
 
     /// Forgets what has been over for long; what some destination could not be

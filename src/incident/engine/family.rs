@@ -57,6 +57,16 @@ impl Engine {
         }
     }
 
+    /// Those of [`counted`](Engine::counted) that have something in this round:
+    /// from others all of it may have ended worse.
+    pub(super) fn told_of_round<'a>(&'a self, incident: &'a Incident) -> Vec<&'a Incident> {
+        let mut told = self.counted(incident);
+        if told.iter().any(|one| self.round_total(one) > 0) {
+            told.retain(|one| self.round_total(one) > 0);
+        }
+        told
+    }
+
     /// The milder ones that joined a failure.
     pub(super) fn guests<'a>(&'a self, incident: &'a Incident) -> Vec<&'a Incident> {
         let counted = self.counted(incident);
@@ -102,10 +112,8 @@ impl Engine {
     pub(super) fn hanging_of(&self, incident: &Incident) -> Hanging {
         self.counted(incident).iter().fold(Hanging::default(), |sum, one| Hanging {
             count: sum.count + one.hanging.count,
-            since: match (sum.since, one.hanging.since) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            },
+            since: earlier(sum.since, one.hanging.since),
+            began: earlier(sum.began, one.hanging.began),
         })
     }
 
@@ -194,4 +202,8 @@ impl Engine {
         self.attach(id, host);
         true
     }
+}
+
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
 }

@@ -205,7 +205,7 @@ impl Engine {
             .collect();
         let new = |one: &Incident| self.held_of(one, destination);
         // What is over is told here or never.
-        held.sort_by_key(|one| (Reverse((self.severity(one), one.is_over(), new(one))), one.id));
+        held.sort_by_key(|one| (Reverse((one.is_over(), self.severity(one), new(one))), one.id));
         let mut view = self.view_of(now, Moment::Outage, Key::Other { kind: Kind::Logged });
         view.outage = Some(now.mono.saturating_duration_since(outage.since));
         let mut carried = Carried::default();

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::observation::{Counts, Endpoint, Fate, Key, Kind, Rule, Sample, Samples, Time, later};
+use crate::observation::{
+    Counts, Endpoint, Fate, Key, Kind, Outcome, Rule, Sample, Samples, Time, later,
+};
 
 use super::super::incident::{Hanging, Incident, Phase};
 use super::super::input::{Observed, StillRunning};
@@ -98,6 +100,13 @@ impl Engine {
         if let Some(id) = live {
             self.changed(id);
         }
+        // How many of them were is not known: none proves anything.
+        let given_up = samples.last().is_some_and(|last| last.outcome() == Outcome::GivenUp);
+        if let Some(endpoint) = Endpoint::of(key).filter(|_| given_up) {
+            for other in self.open_on(&endpoint).filter(|other| other.key != *key) {
+                other.nearby.slow_since = 0;
+            }
+        }
     }
 
     /// An incident of a key whose observations a silence holds is not over.
@@ -119,11 +128,15 @@ impl Engine {
         if key.kind() == Kind::Logged || matches!(key, Key::Blocked { .. }) {
             return;
         }
-        let failed = matches!(key.kind(), Kind::Failed | Kind::BodyFailed | Kind::Panicked);
         for incident in self.open_on(&endpoint).filter(|incident| incident.key != *key) {
-            incident.nearby.others += count;
-            incident.nearby.others_since += count;
-            incident.nearby.failed_since += if failed { count } else { 0 };
+            let nearby = &mut incident.nearby;
+            nearby.others += count;
+            nearby.others_since += count;
+            match key.kind() {
+                Kind::Failed | Kind::BodyFailed | Kind::Panicked => nearby.failed_since += count,
+                Kind::Slow => nearby.slow_since += count,
+                _ => {}
+            }
         }
     }
 
@@ -134,6 +147,9 @@ impl Engine {
             let nearby = &mut incident.nearby;
             nearby.others = nearby.others.saturating_sub(count);
             nearby.others_since = nearby.others_since.saturating_sub(count);
+            if key.kind() == Kind::Slow {
+                nearby.slow_since = nearby.slow_since.saturating_sub(count);
+            }
         }
     }
 
@@ -164,6 +180,7 @@ impl Engine {
                 Some(running) => Hanging {
                     count: running.count,
                     since: Some(self.engine_instant(running.since)),
+                    began: Some(running.since),
                 },
                 None => Hanging::default(),
             };

@@ -79,11 +79,8 @@ impl Engine {
         };
         let active = counted.iter().filter(is_meant).map(|one| one.id);
         let active: Vec<IncidentId> = active.collect();
-        // Some may have ended worse, all of them.
-        let told = counted.iter().filter(|one| self.round_total(one) > 0).map(|one| one.id);
-        let told: Vec<IncidentId> = told.collect();
-        let told = if told.is_empty() { &roll_up.members } else { &told };
-        (self.routes(told), self.routes(&active))
+        let told: Vec<IncidentId> = self.told_of_round(roll_up).iter().map(|one| one.id).collect();
+        (self.routes(&told), self.routes(&active))
     }
 
     /// Whether it was observed lately, or one of its requests still runs.

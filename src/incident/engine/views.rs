@@ -189,6 +189,7 @@ impl Engine {
             .since
             .filter(|_| hanging.count > 0)
             .map(|since| (hanging.count, now.mono.saturating_duration_since(since)));
+        view.oldest_began = hanging.began.filter(|_| hanging.count > 0);
         if view.hanging.is_some() {
             view.kind = Kind::Hung;
         }
@@ -205,8 +206,11 @@ impl Engine {
             view.common = self.common_reason(incident);
             let mut listed = counted.clone();
             listed.retain(|one| self.round_total(one) > 0);
+            let hangs = |one: &Incident| one.hanging.count > 0;
+            let is_unproven = |one: &Incident| one.is_over() && self.answered_since(one) == 0;
             listed.sort_by_key(|one| {
-                Reverse((one.hanging.count > 0, self.is_active(one, now), one.counts.total))
+                let total = one.counts.total;
+                Reverse((hangs(one), self.is_active(one, now), is_unproven(one), total))
             });
             self.list(&mut view, &listed, now);
             // One of them by example, the busiest.
@@ -236,6 +240,7 @@ impl Engine {
             kind: if hanging > 0 { Kind::Hung } else { incident.key.kind() },
             total,
             hanging,
+            is_proven: self.answered_since(incident) > 0,
             is_active: self.is_active(incident, now),
         }
     }
@@ -281,6 +286,7 @@ impl Engine {
             round_total: 0,
             share: None,
             hanging: None,
+            oldest_began: None,
             ending: None,
             lasted: std::time::Duration::ZERO,
             joined: Vec::new(),

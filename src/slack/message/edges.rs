@@ -101,6 +101,7 @@ fn ends_of_all_kinds() {
     said.push(edit(&cancelled));
     // Several, and one of several.
     let mut over = several(Moment::Ended, 36);
+    over.rows[1].is_proven = false;
     over.rows.iter_mut().for_each(|row| row.is_active = false);
     for ending in [
         recovered,
@@ -446,6 +447,7 @@ fn one_hangs() -> IncidentView {
     view.samples = hangs.samples(view.now.mono - 30 * SECOND);
     view.samples.merge(&answered.samples(view.now.mono), 0);
     view.hanging = Some((1, 60 * SECOND));
+    view.oldest_began = Some(view.now.mono - 60 * SECOND);
     view.kind = Kind::Hung;
     view
 }
@@ -458,7 +460,8 @@ fn what_hangs_is_told_by_itself() {
     said.push(edit(&view));
     // Of the oldest one nothing is known any more.
     view.moment = Moment::Progress;
-    view.hanging = Some((1, 90 * SECOND));
+    view.hanging = Some((1, 61 * SECOND));
+    view.oldest_began = Some(view.now.mono - 61 * SECOND);
     said.push(edit(&view));
     let mut joined = one_hangs();
     joined.moment = Moment::Joined;

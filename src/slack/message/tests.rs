@@ -152,6 +152,7 @@ impl Scene {
             round_total: total,
             share: None,
             hanging: None,
+            oldest_began: None,
             ending: None,
             lasted: span.1.duration_since(span.0),
             joined: Vec::new(),
@@ -197,7 +198,7 @@ impl Scene {
 
 pub(super) fn row(key: Key, total: u64) -> ViewRow {
     let kind = key.kind();
-    ViewRow { key, kind, total, hanging: 0, is_active: true }
+    ViewRow { key, kind, total, hanging: 0, is_proven: true, is_active: true }
 }
 
 pub(super) fn order() -> Scene {

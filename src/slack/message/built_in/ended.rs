@@ -4,7 +4,7 @@ use crate::delivery::Op;
 use crate::incident::{Ending, IncidentView, ViewRow};
 use crate::observation::{Key, Kind, spoken};
 
-use super::card::{self, causes, context};
+use super::card::{self, causes, context, context_of};
 use super::names::{HEADLINE_REASON, name, request, what};
 use super::{Color, Line, SlackMessage, beside, did, opening, several, span, why};
 
@@ -39,7 +39,7 @@ pub(super) fn ended(view: &IncidentView, op: Op<'_>) -> SlackMessage {
         since(view, line)
     };
     let mut message = SlackMessage::new(headline).color(color);
-    if is_several {
+    if is_several && !has_name {
         return match op {
             Op::Reply(_) => message,
             _ => several::rows(view, several::common(view, message), usize::MAX)
@@ -51,7 +51,8 @@ pub(super) fn ended(view: &IncidentView, op: Op<'_>) -> SlackMessage {
             true => causes(sample, HEADLINE_REASON),
             false => card::latest(view, sample),
         };
-        message = message.paragraph(latest).paragraph(context(view, sample));
+        let key = several::only(view).map_or(view.key(), ViewRow::key);
+        message = message.paragraph(latest).paragraph(context_of(view, key, sample));
     }
     if !is_once {
         message = message.paragraph(span(view));
@@ -70,7 +71,11 @@ fn subject(view: &IncidentView, line: Line, is_well: bool, is_several: bool) -> 
                 let route = one.key().route().map(ToString::to_string);
                 line.text("recovered ").code(route.unwrap_or_default())
             }
-            _ => several::subject(view, all, kind, line.text("over: ")),
+            _ => {
+                let is_quiet = matches!(view.ending(), Some(Ending::Quiet { .. }));
+                let word = if is_quiet { "quiet: " } else { "over: " };
+                several::subject(view, all, kind, line.text(word))
+            }
         },
         (true, _, true) => line.text(format!("recovered: {all} routes")),
         (true, ..) if view.key().route().is_some() => request(view.key(), line.text("recovered ")),
@@ -91,9 +96,9 @@ fn since(view: &IncidentView, line: Line) -> Line {
             line.dot().text(proof(view, requests, failed))
         }
         Some(Ending::Partly { requests, failed, unproven }) => {
-            let noun = if unproven == 1 { "route" } else { "routes" };
+            let all = view.rows().len() + view.more();
             let proof = proof(view, requests, failed);
-            line.dot().text(format!("{proof}, none answered on {unproven} {noun}"))
+            line.dot().text(format!("{proof} · {unproven} of {all} not answered since"))
         }
         Some(Ending::Quiet { since }) => {
             line.dot().text("none answered since ").time(since, view.now().wall)
@@ -114,7 +119,7 @@ fn proof(view: &IncidentView, requests: u64, failed: u64) -> String {
     }
 }
 
-/// `once at 12:07: 500 POST /orders/{id} · 812 ms · 214 fine since`.
+/// `once at 12:07: 500 POST /orders/{id} · 812 ms · 0 of 214 failed since`.
 fn once(view: &IncidentView, line: Line) -> Line {
     let line = line.text("once at ").time(view.since(), view.now().wall).text(": ");
     let sample = view.samples().last().or(view.samples().first());
@@ -122,10 +127,7 @@ fn once(view: &IncidentView, line: Line) -> Line {
     let line = what(key, sample, line);
     match view.ending() {
         Some(Ending::Recovered { requests, failed }) => {
-            line.dot().text(match requests.saturating_sub(failed) {
-                0 => format!("{} failed in another way since", spoken::count(failed)),
-                fine => format!("{} fine since", spoken::count(fine)),
-            })
+            line.dot().text(proof(view, requests, failed))
         }
         Some(Ending::Quiet { .. }) => line.dot().text("none answered since"),
         _ => line.dot().text("none since"),

@@ -13,7 +13,7 @@ use crate::observation::{Key, Kind, spoken};
 
 use super::{Color, Line, SlackMessage};
 
-use card::{causes, context, deployment};
+use card::{causes, context, context_of, deployment};
 use names::{HEADLINE_REASON, color, icon, name, what};
 
 /// Renders a view the way the crate does unless it is told otherwise.
@@ -138,20 +138,26 @@ fn progress(view: &IncidentView, op: Op<'_>) -> SlackMessage {
     }
     // Why, before when: that is what is looked for.
     let mut message = SlackMessage::new(headline).color(color(kind));
-    if let Some(sample) = why::hanging(view).or(why::latest(view)) {
-        let mut latest = card::latest(view, sample);
-        let is_slow = view.key().kind() == Kind::Slow && !is_block;
-        if latest.is_empty() && is_slow && !sample.is_running() {
-            // Slow ones end in several ways.
-            let told = if view.hanging().is_some() { "latest that ended: " } else { "latest: " };
-            latest = what(view.key(), Some(sample), Line::new().text(told));
-        }
-        message = message
-            .paragraph(latest)
-            .paragraph(why::spent(view, sample))
-            .paragraph(context(view, sample));
-    }
+    message = example(view, view.key(), message);
     message.paragraph(why::around(view)).paragraph(span(view)).paragraph(beside(view))
+}
+
+/// The one of `key` that hangs, or else the latest.
+fn example(view: &IncidentView, key: &Key, message: SlackMessage) -> SlackMessage {
+    let hanging = why::hanging(view);
+    let Some(sample) = hanging.or(why::latest(view)) else { return message };
+    let mut latest = card::latest(view, sample);
+    let is_slow = key.kind() == Kind::Slow && !matches!(key, Key::Blocked { .. });
+    if latest.is_empty() && is_slow && !sample.is_running() {
+        // Slow ones end in several ways.
+        let told = match view.hanging() {
+            Some(_) => "latest that ended: ",
+            None => "latest: ",
+        };
+        latest = what(key, Some(sample), Line::new().text(told));
+    }
+    let message = message.paragraph(latest).paragraph(why::spent(view, sample));
+    message.paragraph(context_of(view, key, sample))
 }
 
 /// Why it is told now, if that is not plain.

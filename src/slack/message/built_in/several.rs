@@ -2,14 +2,14 @@
 //! words.
 
 use crate::delivery::Op;
-use crate::incident::{IncidentView, Moment, ViewRow};
+use crate::incident::{Ending, IncidentView, Moment, ViewRow};
 use crate::observation::{Key, Kind, spoken};
 
-use super::card::{causes, context, context_of, deployment};
+use super::card::{causes, context, deployment};
 use super::names::{HEADLINE_REASON, color, icon, name, request, shortened, what};
 use super::{
-    Color, Line, SlackMessage, beside, numbers, opening, requests, span, still_running, told_as,
-    why,
+    Color, Line, SlackMessage, beside, example, numbers, opening, requests, span, still_running,
+    told_as, why,
 };
 
 /// A digest names only the worst ones again.
@@ -51,13 +51,9 @@ pub(super) fn roll_up(view: &IncidentView, op: Op<'_>) -> SlackMessage {
         message = hanging.take(IN_A_DIGEST).map(line_of).fold(message, SlackMessage::paragraph);
     }
     // The only one is told as any other.
-    let only = only(view).zip(view.samples().last().or(view.samples().first()));
-    if let Some((row, sample)) = only {
-        let latest = match causes(sample, 0) {
-            none if none.is_empty() => what(row.key(), Some(sample), Line::new().text("latest: ")),
-            causes => Line::new().text("latest: ").join(causes),
-        };
-        message = message.paragraph(latest).paragraph(context_of(view, row.key(), sample));
+    let only = only(view);
+    if let Some(row) = only {
+        message = example(view, row.key(), message);
     }
     if view.moment() != Moment::First {
         message = message.paragraph(span(view));
@@ -143,9 +139,10 @@ pub(super) fn rows(view: &IncidentView, mut message: SlackMessage, most: usize) 
         view.rows().iter().filter(|row| row.is_active() || quiet == 0).collect();
     for row in named.iter().take(most) {
         let line = line_of(row);
-        message = message.paragraph(match is_last_word && !row.is_active() {
-            true => line.text(", quiet now"),
-            false => line,
+        message = message.paragraph(match view.ending() {
+            Some(Ending::Partly { .. }) if !row.is_proven() => line.text(", not answered since"),
+            None if is_last_word && !row.is_active() => line.text(", quiet now"),
+            _ => line,
         });
     }
     let unnamed = named.iter().skip(most);

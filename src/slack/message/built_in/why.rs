@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::incident::IncidentView;
-use crate::observation::{InFlight, Key, Kind, Outcome, Polls, Route, Sample, spoken};
+use crate::observation::{InFlight, Key, Kind, Outcome, Polls, Route, Sample, Samples, spoken};
 
 use super::card::context;
 use super::names::{name, place, shortened};
@@ -29,19 +29,27 @@ pub(super) fn latest(view: &IncidentView) -> Option<&Sample> {
     let blocks =
         |sample: &&Sample| sample.polls().is_some_and(|polls| polls.is_blocking(sample.took()));
     let made_it = known.into_iter().flatten().find(blocks);
-    made_it.filter(|_| matches!(view.key(), Key::Blocked { .. })).or(samples.last())
+    let is_block = matches!(view.key(), Key::Blocked { .. });
+    made_it.filter(|_| is_block).or(if is_block { samples.last() } else { last(samples) })
 }
 
-/// The request that has hung for longest, as it was when it was told.
+/// The request that has hung for longest, as it was when it was told; or one
+/// that began with it.
 pub(super) fn hanging(view: &IncidentView) -> Option<&Sample> {
-    let (_, age) = view.hanging()?;
+    let began = view.oldest_began?;
     let samples = view.samples();
-    let known = [samples.first(), samples.last(), samples.slowest()].into_iter().flatten();
-    let age_of = |sample: &Sample| {
-        view.now().mono.saturating_duration_since(sample.at()).saturating_add(sample.took())
+    let known = [samples.last(), samples.slowest(), samples.first()].into_iter().flatten();
+    let is_it = |sample: &&Sample| {
+        sample.is_running() && sample.at().checked_sub(sample.took()) == Some(began)
     };
-    let is_it = |sample: &&Sample| sample.is_running() && age_of(sample).abs_diff(age) < NEAR;
     known.chain(samples.random()).find(is_it)
+}
+
+/// The latest one; while others hang, of those that ended.
+fn last(samples: &Samples) -> Option<&Sample> {
+    let known = [samples.first(), samples.slowest(), samples.last()].into_iter().flatten();
+    let ended = samples.random().chain(known).filter(|sample| !sample.is_running());
+    ended.max_by_key(|sample| sample.at()).or(samples.last())
 }
 
 /// How a slow request spent its time: `waiting 125.9 s, computing 0.2 s in 12
