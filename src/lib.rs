@@ -93,11 +93,11 @@
 //! webhook there are digests. When it has been quiet for
 //! [`close_after`](AlertConfigBuilder::close_after) it is over, and the message
 //! says what is known ([`Ending`]): "recovered · 0 of 214 failed since", or
-//! "quiet · none answered since 12:07". Routes that fail together become one message, slow
-//! requests on a failing route are part of that failure, and what returns
-//! within half an hour is the same incident. A channel gets at most 20 visible
-//! messages in 10 minutes; beyond that, one says what is held. All numbers are
-//! [`IncidentPolicy`].
+//! "quiet · none answered since 12:07". Routes that fail together become one
+//! message, slow requests on a failing route are part of that failure, and what
+//! returns within half an hour is the same incident. A channel gets at most 20
+//! visible messages in 10 minutes; beyond that, one says what is held. All
+//! numbers are [`IncidentPolicy`].
 //!
 //! `examples/storm` plays storms on a clock moved by hand and prints the
 //! channel.
