@@ -127,10 +127,11 @@ fn each_of_several_is_proven_by_its_own_requests() {
 }
 
 /// Panics at one site, in one drain of the tally.
-fn panic_on(bench: &mut Bench, site: &Site, routes: [&str; 3]) {
-    let method = MethodName::of(&http::Method::GET);
+fn panic_on(bench: &mut Bench, site: &Site, requests: [&str; 3]) {
     let mut window = Window::default();
-    for route in routes {
+    for request in requests {
+        let (method, route) = request.split_once(' ').unwrap();
+        let method = MethodName::of(&method.parse().unwrap());
         let endpoint = Some((method, RouteRef::Known(route)));
         window.take(&Facts { endpoint, site: Some(site), ..Facts::at(bench.now.mono) });
     }
@@ -142,10 +143,12 @@ fn panic_on(bench: &mut Bench, site: &Site, routes: [&str; 3]) {
 #[test]
 fn a_silence_of_one_route_keeps_no_panics_of_others() {
     let site = Site::new("a.rs", 1, None);
-    for (routes, silenced) in [(["/a", "/a", "/a"], 3), (["/a", "/b", "/a"], 0)] {
+    for (requests, silenced) in
+        [(["GET /a", "GET /a", "GET /a"], 3), (["GET /a", "GET /b", "GET /a"], 0)]
+    {
         let mut bench = Bench::new(IncidentPolicy::default(), BOT);
         bench.silence(Matcher::all().route("/a"), MINUTE);
-        panic_on(&mut bench, &site, routes);
+        panic_on(&mut bench, &site, requests);
         assert_eq!(bench.account(0).suppressed(Rule::Silence), silenced);
     }
 }
@@ -154,9 +157,13 @@ fn a_silence_of_one_route_keeps_no_panics_of_others() {
 fn a_panic_on_several_routes_is_not_proven_by_one_of_them() {
     let site = Site::new("a.rs", 1, None);
     let key = Key::Panic { site: site.clone() };
-    for (routes, proven) in [(["/a", "/a", "/a"], true), (["/a", "/b", "/a"], false)] {
+    for (requests, proven) in [
+        (["GET /a", "GET /a", "GET /a"], true),
+        (["GET /a", "GET /b", "GET /a"], false),
+        (["GET /a", "POST /a", "GET /a"], false),
+    ] {
         let mut bench = Bench::new(IncidentPolicy::default(), BOT);
-        panic_on(&mut bench, &site, routes);
+        panic_on(&mut bench, &site, requests);
         bench.deliver();
         bench.succeed("/a", 30);
         let ending = ending_of(&mut bench, &key);
