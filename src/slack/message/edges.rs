@@ -10,8 +10,8 @@ use super::tests::{Scene, ended, order, row, several};
 use crate::delivery::Op;
 use crate::incident::{Ending, IncidentView, MessageRef, Moment};
 use crate::observation::{
-    Blocked, DetailRoom, InFlight, Key, Kind, LogLine, MethodName, Outcome, Polls, Route, Site,
-    Status, ThreadName, Trace,
+    Blocked, DetailRoom, InFlight, Key, Kind, LogLine, MethodName, Outcome, Polls, Route, Sample,
+    Samples, Site, Status, ThreadName, Trace,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -480,6 +480,21 @@ fn samples_of_what_ran_give_way_to_those_that_ended() {
     let known: Vec<&str> = known.into_iter().flatten().map(|sample| sample.path()).collect();
     assert_eq!(known, ["/reports/2222"; 3]);
     assert!(samples.random().all(|sample| !sample.is_running()));
+    // The first one gives way to its own end, which is the last.
+    let first = |samples: &Samples| samples.first().map(|sample| sample.path().to_owned());
+    for (ended, running, told) in [(true, true, "/reports/2222"), (false, true, "/reports/1")] {
+        let mut samples = view.samples.clone();
+        if !ended {
+            samples.merge(&slow().outcome(Outcome::Running, None).samples(view.now.mono), 0);
+        }
+        assert_eq!(samples.first().is_some_and(Sample::is_running), running);
+        samples.settle_first();
+        assert_eq!(first(&samples).as_deref(), Some(told));
+    }
+    let mut answered = slow().status(Status::Http(200)).samples(view.now.mono);
+    answered.merge(&view.samples, 0);
+    answered.settle_first();
+    assert_eq!(first(&answered).as_deref(), Some("/reports/2026"));
     // But who has nothing else keeps them.
     let mut samples = slow().outcome(Outcome::Running, None).samples(view.now.mono);
     samples.settle_running();

@@ -126,13 +126,14 @@ fn each_of_several_is_proven_by_its_own_requests() {
     }
 }
 
-/// Panics at one site, in one drain of the tally.
+/// Panics at one site, in one drain of the tally; in no request where there is
+/// no route.
 fn panic_on(bench: &mut Bench, site: &Site, requests: [&str; 3]) {
     let mut window = Window::default();
     for request in requests {
-        let (method, route) = request.split_once(' ').unwrap();
-        let method = MethodName::of(&method.parse().unwrap());
-        let endpoint = Some((method, RouteRef::Known(route)));
+        let endpoint = request.split_once(' ').map(|(method, route)| {
+            (MethodName::of(&method.parse().unwrap()), RouteRef::Known(route))
+        });
         window.take(&Facts { endpoint, site: Some(site), ..Facts::at(bench.now.mono) });
     }
     let mut observed = observed(Key::Panic { site: site.clone() }, 3, bench.now.mono);
@@ -161,6 +162,7 @@ fn a_panic_on_several_routes_is_not_proven_by_one_of_them() {
         (["GET /a", "GET /a", "GET /a"], true),
         (["GET /a", "GET /b", "GET /a"], false),
         (["GET /a", "POST /a", "GET /a"], false),
+        (["GET /a", "outside", "GET /a"], false),
     ] {
         let mut bench = Bench::new(IncidentPolicy::default(), BOT);
         panic_on(&mut bench, &site, requests);
