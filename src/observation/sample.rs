@@ -1,4 +1,4 @@
-//! [`Sample`] and [`Samples`]: a few requests told by example.
+//! [`Sample`]: one request, told by example.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,7 +65,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    fn empty(at: Instant) -> Self {
+    pub(super) fn empty(at: Instant) -> Self {
         Sample {
             at,
             took: Duration::ZERO,
@@ -90,7 +90,7 @@ impl Sample {
     }
 
     /// Takes a copy of `facts`, raw but capped, into the buffers it has.
-    fn fill(&mut self, facts: &Facts<'_>) {
+    pub(super) fn fill(&mut self, facts: &Facts<'_>) {
         self.at = facts.at;
         self.took = facts.took;
         self.outcome = facts.outcome;
@@ -147,7 +147,7 @@ impl Sample {
 
     /// Makes this a copy of `other` in the buffers it has, with secrets taken
     /// out of what was captured raw.
-    fn copy_scrubbed(&mut self, other: &Sample) {
+    pub(super) fn copy_scrubbed(&mut self, other: &Sample) {
         self.copy(other);
         if self.path_capture == PathCapture::Masked {
             self.path = mask_path(&self.path);
@@ -163,7 +163,7 @@ impl Sample {
         self.detail = self.detail.take().and_then(|detail| detail.scrubbed());
     }
 
-    fn copy(&mut self, other: &Sample) {
+    pub(super) fn copy(&mut self, other: &Sample) {
         self.at = other.at;
         self.took = other.took;
         self.outcome = other.outcome;
@@ -260,7 +260,7 @@ impl Sample {
     }
 
     /// Whether it went elsewhere than another one of its key.
-    fn is_elsewhere(&self, other: &Facts<'_>) -> bool {
+    pub(super) fn is_elsewhere(&self, other: &Facts<'_>) -> bool {
         match (self.endpoint(), other.endpoint) {
             (Some(own), Some((method, route))) => {
                 own.method != method || RouteRef::from(&own.route) != route
@@ -303,6 +303,11 @@ impl Sample {
     /// has no place for long.
     pub(crate) fn has_more(&self) -> bool {
         self.detail.is_some()
+    }
+
+    /// Lets go of what takes most room.
+    pub(super) fn forget_detail(&mut self) {
+        self.detail = None;
     }
 
     /// How many log events a message shows that has a thread for the rest.
@@ -363,211 +368,5 @@ impl std::fmt::Display for Joined<'_> {
             f.write_str(cause)?;
         }
         Ok(())
-    }
-}
-
-/// Room for one sample that keeps its buffers while it is empty.
-#[derive(Clone, Debug, Default)]
-struct SampleBuffer {
-    sample: Option<Box<Sample>>,
-    taken: bool,
-}
-
-impl SampleBuffer {
-    fn get(&self) -> Option<&Sample> {
-        self.sample.as_deref().filter(|_| self.taken)
-    }
-
-    fn room(&mut self, at: Instant) -> &mut Sample {
-        self.taken = true;
-        self.sample.get_or_insert_with(|| Box::new(Sample::empty(at)))
-    }
-
-    fn copy(&mut self, other: &Sample) {
-        self.room(other.at).copy(other);
-    }
-
-    /// As [`copy`](SampleBuffer::copy), without what takes most room.
-    fn copy_briefly(&mut self, other: &Sample) {
-        self.copy(other);
-        self.forget_detail();
-    }
-
-    fn forget_detail(&mut self) {
-        if let Some(sample) = &mut self.sample {
-            sample.detail = None;
-        }
-    }
-}
-
-/// What a window of the tally keeps of one key: the last and the slowest since
-/// it was drained. Of the two at first observation, one is the first ever.
-#[derive(Debug, Default)]
-pub(crate) struct Window {
-    last: SampleBuffer,
-    slowest: SampleBuffer,
-    first_given: bool,
-    seen: u64,
-    of_several: bool,
-}
-
-impl Window {
-    /// The slowest one so far, in which the first one ever may stand.
-    pub(crate) fn slowest(&self) -> Option<Duration> {
-        self.slowest.get().map(Sample::took)
-    }
-
-    /// Takes one observation.
-    pub(crate) fn take(&mut self, facts: &Facts<'_>) {
-        self.seen += 1;
-        let before = self.last.get().or(self.slowest.get());
-        self.of_several |= before.is_some_and(|before| before.is_elsewhere(facts));
-        // Until it has been given out, the first one stays in the second buffer.
-        let holds_first = !self.first_given && self.seen > 1;
-        let is_slowest =
-            self.slowest.get().is_none_or(|slowest| !holds_first && slowest.took < facts.took);
-        if is_slowest {
-            self.slowest.room(facts.at).fill(facts);
-        }
-        if self.seen > 1 || self.first_given {
-            self.last.room(facts.at).fill(facts);
-        }
-    }
-
-    /// Gives out what was taken since the last time, scrubbed.
-    pub(crate) fn drain(&mut self) -> Samples {
-        let scrubbed = |buffer: &mut SampleBuffer| {
-            let sample = buffer.get().map(|raw| {
-                let mut sample = Sample::empty(raw.at);
-                sample.copy_scrubbed(raw);
-                Box::new(sample)
-            });
-            buffer.taken = false;
-            if let Some(raw) = &mut buffer.sample {
-                raw.detail = None;
-            }
-            SampleBuffer { taken: sample.is_some(), sample }
-        };
-        let (last, slowest) = (scrubbed(&mut self.last), scrubbed(&mut self.slowest));
-        let is_first = !self.first_given && self.seen > 0;
-        self.first_given |= is_first;
-        self.seen = 0;
-        let of_several = std::mem::take(&mut self.of_several);
-        let first = if is_first { slowest.clone() } else { SampleBuffer::default() };
-        let last = if last.taken { last } else { slowest.clone() };
-        // The second buffer held the first one, not the slowest.
-        let took = |buffer: &SampleBuffer| buffer.get().map(Sample::took);
-        let slowest = if took(&last) > took(&slowest) { last.clone() } else { slowest };
-        // The one before the last, if there was one, is as good as any.
-        let random = [last.clone(), SampleBuffer::default()];
-        Samples { first, last, slowest, random, of_several }
-    }
-}
-
-/// A few requests of one key: the first, the last, the slowest, two at random.
-#[derive(Clone, Debug, Default)]
-pub struct Samples {
-    first: SampleBuffer,
-    last: SampleBuffer,
-    slowest: SampleBuffer,
-    random: [SampleBuffer; 2],
-    of_several: bool,
-}
-
-impl Samples {
-    /// The first one.
-    #[must_use]
-    pub fn first(&self) -> Option<&Sample> {
-        self.first.get()
-    }
-
-    /// The latest one that could be kept.
-    #[must_use]
-    pub fn last(&self) -> Option<&Sample> {
-        self.last.get()
-    }
-
-    /// The slowest one that could be kept.
-    #[must_use]
-    pub fn slowest(&self) -> Option<&Sample> {
-        self.slowest.get()
-    }
-
-    /// Up to two picked at random.
-    pub fn random(&self) -> impl Iterator<Item = &Sample> {
-        self.random.iter().filter_map(SampleBuffer::get)
-    }
-
-    /// Whether requests of different endpoints were seen, though their key does
-    /// not tell these apart.
-    pub(crate) fn are_of_several(&self) -> bool {
-        self.of_several
-    }
-
-    /// Lets go of all but the latest one.
-    pub(crate) fn keep_last(&mut self) {
-        *self = Samples { last: std::mem::take(&mut self.last), ..Samples::default() };
-    }
-
-    /// A first one that still ran when it was told gives way to one that ended.
-    pub(crate) fn settle_first(&mut self) {
-        if let (Some(first), Some(last)) = (self.first.get(), self.last.get()) {
-            if first.is_running() && !last.is_running() {
-                let last = last.clone();
-                self.first.copy(&last);
-            }
-        }
-    }
-
-    /// Of those that still ran, none does any more: they ended here, as another
-    /// sample, or elsewhere. Gives way to those that ended, if there are any.
-    pub(crate) fn settle_running(&mut self) {
-        let ended = |buffer: &SampleBuffer| buffer.get().is_some_and(|one| !one.is_running());
-        let all = [&self.first, &self.last, &self.slowest].into_iter().chain(&self.random);
-        let mut left: Vec<SampleBuffer> = all.filter(|one| ended(one)).cloned().collect();
-        left.sort_by_key(|one| one.get().map(Sample::at));
-        let (Some(first), Some(last)) = (left.first().cloned(), left.last().cloned()) else {
-            return;
-        };
-        let slowest = left.iter().max_by_key(|one| one.get().map(Sample::took)).cloned();
-        if !ended(&self.first) {
-            self.first = first;
-        }
-        if !ended(&self.last) {
-            self.last = last;
-        }
-        if !ended(&self.slowest) {
-            self.slowest = slowest.unwrap_or_default();
-        }
-        self.random.iter_mut().filter(|one| !ended(one)).for_each(|one| one.taken = false);
-    }
-
-    /// The first one's details have been told.
-    pub(crate) fn forget_first_detail(&mut self) {
-        self.first.forget_detail();
-    }
-
-    /// Takes in a later window; `pick` is random and decides which of the two
-    /// random samples gives way, if any.
-    pub(crate) fn merge(&mut self, later: &Samples, pick: u64) {
-        self.of_several |= later.of_several;
-        if let (None, Some(first)) = (self.first.get(), later.first.get().or(later.last.get())) {
-            self.first.copy(first);
-        }
-        if let Some(last) = later.last.get() {
-            self.last.copy(last);
-        }
-        if let Some(slowest) = later.slowest.get() {
-            if self.slowest.get().is_none_or(|known| known.took <= slowest.took) {
-                self.slowest.copy_briefly(slowest);
-            }
-        }
-        if let Some(random) = later.random().next() {
-            let empty = self.random.iter().position(|buffer| buffer.get().is_none());
-            let at = empty.or_else(|| usize::try_from(pick % 4).ok().filter(|at| *at < 2));
-            if let Some(place) = at.and_then(|at| self.random.get_mut(at)) {
-                place.copy_briefly(random);
-            }
-        }
     }
 }
