@@ -532,6 +532,15 @@ fn an_outage_names_what_is_over_by_now() {
 }
 
 #[test]
+fn a_panic_that_says_nothing_has_a_place() {
+    let place = Some(Route::Known("/cart".into()));
+    let key = Some(Key::Panic { site: Site::new("src/cart.rs", 88, Some(17)) });
+    let scene = Scene::new(Kind::Panicked, "/cart", "/cart", SECOND);
+    let said = edit(&Scene { key, place, ..scene }.view(Moment::Progress, 12, 3));
+    assert!(said.lines().any(|line| line == "latest: POST /cart"), "{said}");
+}
+
+#[test]
 fn a_reason_too_long_for_the_headline_is_said_in_full() {
     for (length, again) in [(80, 0), (81, 1)] {
         let reason = "r".repeat(length);

@@ -157,3 +157,18 @@ fn routes_that_are_left_of_several_are_counted() {
     let left: Vec<&Key> = slow.rows().iter().map(|row| row.key()).collect();
     assert_eq!(left, [&keys[0]]);
 }
+
+#[test]
+fn of_several_that_all_ended_worse_all_are_counted() {
+    let mut bench = Bench::new(IncidentPolicy::default(), BOT);
+    let keys: Vec<Key> = ROUTES.map(slow).to_vec();
+    bench.observe_all(&keys);
+    bench.deliver();
+    for (key, to) in keys.iter().zip(ROUTES.map(failed)) {
+        end_as(&mut bench, key, 1, &to);
+    }
+    let told = bench.go_on(&keys[0], 0, SECOND, 20);
+    let is_roll_up = |view: &&IncidentView| view.key == Key::RollUp { kind: Kind::Slow };
+    let slow = told.iter().map(|(_, said)| &said.view).rfind(is_roll_up).unwrap();
+    assert_eq!((slow.routes().map(|(all, _)| all), slow.moved_out()), (Some(5), 5));
+}
