@@ -8,8 +8,8 @@ pub enum Broadcast {
     /// None: what escalates is told in the thread only.
     Never,
     /// What escalates: a worse kind joined, the count passed the next power of
-    /// ten, it came back, a reminder, somebody is to be mentioned, the end of what was told more
-    /// than once, lasted long or mentioned somebody.
+    /// ten, it came back, a reminder, somebody is to be mentioned, the end of
+    /// what was told more than once, lasted long or mentioned somebody.
     #[default]
     Escalations,
     /// The end of every incident as well.

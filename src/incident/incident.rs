@@ -82,9 +82,7 @@ pub(super) struct Round {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Hanging {
     pub(super) count: u64,
-    /// When the oldest of them began.
-    pub(super) since: Option<Instant>,
-    /// The same, by the clock that samples are taken by.
+    /// When the oldest of them began, by the clock that samples are taken by.
     pub(super) began: Option<Instant>,
 }
 

@@ -325,9 +325,10 @@ impl IncidentView {
     }
 
     /// Lists incidents, the first ones by name and the rest by their number.
-    pub(crate) fn list(&mut self, rows: impl Iterator<Item = ViewRow>, most: usize) {
+    pub(crate) fn list(&mut self, rows: impl Iterator<Item = ViewRow>) {
+        const LISTED: usize = 10;
         self.rows = rows.collect();
-        let rest = self.rows.split_off(most.min(self.rows.len()));
+        let rest = self.rows.split_off(LISTED.min(self.rows.len()));
         self.more = rest.len();
         self.more_total = rest.iter().map(ViewRow::total).sum();
     }

@@ -43,6 +43,12 @@ impl Samples {
         self.of_several
     }
 
+    /// Each that is kept, the latest at the end; one may be there more than once.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Sample> {
+        let named = [&self.first, &self.slowest, &self.last].into_iter();
+        self.random().chain(named.filter_map(SampleBuffer::get))
+    }
+
     /// Lets go of all but the latest one.
     pub(crate) fn keep_last(&mut self) {
         *self = Samples { last: std::mem::take(&mut self.last), ..Samples::default() };

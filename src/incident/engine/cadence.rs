@@ -226,7 +226,8 @@ impl Engine {
             return Some(self.late(destination, later(began, mark), step));
         }
         // Nothing but the age of what still runs.
-        let since = self.hanging_of(incident).since.filter(|_| !incident.is_over())?;
+        let began = self.hanging_of(incident).began.filter(|_| !incident.is_over())?;
+        let since = self.engine_instant(began);
         let age = self.policy.next_running_age(last.saturating_duration_since(since));
         Some(later(since, age))
     }

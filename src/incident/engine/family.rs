@@ -112,8 +112,7 @@ impl Engine {
     pub(super) fn hanging_of(&self, incident: &Incident) -> Hanging {
         self.counted(incident).iter().fold(Hanging::default(), |sum, one| Hanging {
             count: sum.count + one.hanging.count,
-            since: earlier(sum.since, one.hanging.since),
-            began: earlier(sum.began, one.hanging.began),
+            began: sum.began.into_iter().chain(one.hanging.began).min(),
         })
     }
 
@@ -202,8 +201,4 @@ impl Engine {
         self.attach(id, host);
         true
     }
-}
-
-fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    a.into_iter().chain(b).min()
 }

@@ -10,9 +10,6 @@ use super::{
     Action, Carried, DestinationIndex, Engine, IncidentView, Moment, Placement, Subject, Urgency,
 };
 
-/// A message about several incidents lists so many of them.
-pub(super) const LISTED: usize = 10;
-
 impl Engine {
     pub(super) fn stop(&mut self) {
         if self.stopping {
@@ -123,6 +120,6 @@ impl Engine {
 
     /// Lists incidents, the first ones by name and the rest by their number.
     pub(super) fn list(&self, view: &mut IncidentView, listed: &[&Incident], now: Time) {
-        view.list(listed.iter().map(|one| self.row(one, now)), LISTED);
+        view.list(listed.iter().map(|one| self.row(one, now)));
     }
 }

@@ -9,7 +9,6 @@ use crate::observation::{Key, Kind, Time};
 use super::super::budget::Weight;
 use super::super::incident::{Incident, Phase};
 use super::super::telling::Asked;
-use super::last_words::LISTED;
 use super::{
     Action, Carried, DestinationIndex, Engine, IncidentView, Manner, Moment, Placement, Quiet,
     SentOutcome, Subject, Urgency, ViewRow,
@@ -218,7 +217,7 @@ impl Engine {
             }
         }
         let row = |one: &&Incident| ViewRow { total: new(one), ..self.row(one, now) };
-        view.list(held.iter().map(row), LISTED);
+        view.list(held.iter().map(row));
         Some((view, carried, Placement::New))
     }
 

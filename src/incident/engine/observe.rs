@@ -177,11 +177,7 @@ impl Engine {
             let now = running.iter().find(|running| running.key == incident.key);
             let is_live = self.live.get(&incident.key) == Some(&incident.id);
             let hanging = match now.filter(|_| is_live && !incident.is_over()) {
-                Some(running) => Hanging {
-                    count: running.count,
-                    since: Some(self.engine_instant(running.since)),
-                    began: Some(running.since),
-                },
+                Some(running) => Hanging { count: running.count, began: Some(running.since) },
                 None => Hanging::default(),
             };
             if hanging != incident.hanging {

@@ -185,11 +185,9 @@ impl Engine {
         view.round = incident.round.number;
         view.round_total = self.round_total(incident);
         let hanging = self.hanging_of(incident);
-        view.hanging = hanging
-            .since
-            .filter(|_| hanging.count > 0)
-            .map(|since| (hanging.count, now.mono.saturating_duration_since(since)));
         view.oldest_began = hanging.began.filter(|_| hanging.count > 0);
+        let age = |began| now.mono.saturating_duration_since(self.engine_instant(began));
+        view.hanging = view.oldest_began.map(|began| (hanging.count, age(began)));
         if view.hanging.is_some() {
             view.kind = Kind::Hung;
         }

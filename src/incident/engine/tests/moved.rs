@@ -17,6 +17,12 @@ fn end_as(bench: &mut Bench, from: &Key, count: u64, to: &Key) {
     bench.handle(Input::Observed(vec![out, into]));
 }
 
+/// What was said last of all routes that are slow.
+fn last_of_all_slow(told: &[(u64, Said)]) -> &IncidentView {
+    let is_roll_up = |view: &&IncidentView| view.key == Key::RollUp { kind: Kind::Slow };
+    told.iter().map(|(_, said)| &said.view).rfind(is_roll_up).unwrap()
+}
+
 fn refuse(bench: &mut Bench) {
     let [action] = bench.actions()[..] else { panic!("one message") };
     let (_, carried, _) = bench.view(action).unwrap();
@@ -151,8 +157,7 @@ fn routes_that_are_left_of_several_are_counted() {
         end_as(&mut bench, key, 1, &to);
     }
     let told = bench.go_on(&keys[0], 0, SECOND, 20);
-    let is_roll_up = |view: &&IncidentView| view.key == Key::RollUp { kind: Kind::Slow };
-    let slow = told.iter().map(|(_, said)| &said.view).rfind(is_roll_up).unwrap();
+    let slow = last_of_all_slow(&told);
     assert_eq!(slow.routes().map(|(all, _)| all), Some(1));
     let left: Vec<&Key> = slow.rows().iter().map(|row| row.key()).collect();
     assert_eq!(left, [&keys[0]]);
@@ -168,7 +173,6 @@ fn of_several_that_all_ended_worse_all_are_counted() {
         end_as(&mut bench, key, 1, &to);
     }
     let told = bench.go_on(&keys[0], 0, SECOND, 20);
-    let is_roll_up = |view: &&IncidentView| view.key == Key::RollUp { kind: Kind::Slow };
-    let slow = told.iter().map(|(_, said)| &said.view).rfind(is_roll_up).unwrap();
+    let slow = last_of_all_slow(&told);
     assert_eq!((slow.routes().map(|(all, _)| all), slow.moved_out()), (Some(5), 5));
 }

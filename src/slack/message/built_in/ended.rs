@@ -39,7 +39,7 @@ pub(super) fn ended(view: &IncidentView, op: Op<'_>) -> SlackMessage {
         since(view, line)
     };
     let mut message = SlackMessage::new(headline).color(color);
-    if is_several && !has_name {
+    if !has_name {
         return match op {
             Op::Reply(_) => message,
             _ => several::rows(view, several::common(view, message), usize::MAX)
@@ -51,13 +51,17 @@ pub(super) fn ended(view: &IncidentView, op: Op<'_>) -> SlackMessage {
             true => causes(sample, HEADLINE_REASON),
             false => card::latest(view, sample),
         };
-        let key = several::only(view).map_or(view.key(), ViewRow::key);
-        message = message.paragraph(latest).paragraph(context_of(view, key, sample));
+        message = message.paragraph(latest).paragraph(context_of(view, key(view), sample));
     }
     if !is_once {
         message = message.paragraph(span(view));
     }
     message.paragraph(beside(view))
+}
+
+/// What has ended, or the only one of several that has.
+fn key(view: &IncidentView) -> &Key {
+    several::only(view).map_or(view.key(), ViewRow::key)
 }
 
 /// `recovered POST /orders/{id}`, or what is over without a proof.
@@ -123,8 +127,7 @@ fn proof(view: &IncidentView, requests: u64, failed: u64) -> String {
 fn once(view: &IncidentView, line: Line) -> Line {
     let line = line.text("once at ").time(view.since(), view.now().wall).text(": ");
     let sample = view.samples().last().or(view.samples().first());
-    let key = several::only(view).map_or(view.key(), ViewRow::key);
-    let line = what(key, sample, line);
+    let line = what(key(view), sample, line);
     match view.ending() {
         Some(Ending::Recovered { requests, failed }) => {
             line.dot().text(proof(view, requests, failed))

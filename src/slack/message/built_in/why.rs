@@ -25,30 +25,28 @@ const NEAR: Duration = Duration::from_secs(1);
 /// waiting and those that made it, one of these.
 pub(super) fn latest(view: &IncidentView) -> Option<&Sample> {
     let samples = view.samples();
+    if !matches!(view.key(), Key::Blocked { .. }) {
+        return last(samples);
+    }
     let known = [samples.last(), samples.slowest(), samples.first()];
     let blocks =
         |sample: &&Sample| sample.polls().is_some_and(|polls| polls.is_blocking(sample.took()));
-    let made_it = known.into_iter().flatten().find(blocks);
-    let is_block = matches!(view.key(), Key::Blocked { .. });
-    made_it.filter(|_| is_block).or(if is_block { samples.last() } else { last(samples) })
+    known.into_iter().flatten().find(blocks).or(samples.last())
 }
 
 /// The request that has hung for longest, as it was when it was told; or one
 /// that began with it.
 pub(super) fn hanging(view: &IncidentView) -> Option<&Sample> {
     let began = view.oldest_began?;
-    let samples = view.samples();
-    let known = [samples.last(), samples.slowest(), samples.first()].into_iter().flatten();
     let is_it = |sample: &&Sample| {
         sample.is_running() && sample.at().checked_sub(sample.took()) == Some(began)
     };
-    known.chain(samples.random()).find(is_it)
+    view.samples().all().filter(is_it).last()
 }
 
 /// The latest one; while others hang, of those that ended.
 fn last(samples: &Samples) -> Option<&Sample> {
-    let known = [samples.first(), samples.slowest(), samples.last()].into_iter().flatten();
-    let ended = samples.random().chain(known).filter(|sample| !sample.is_running());
+    let ended = samples.all().filter(|sample| !sample.is_running());
     ended.max_by_key(|sample| sample.at()).or(samples.last())
 }
 
